@@ -1,0 +1,51 @@
+import { performance } from "node:perf_hooks";
+
+/**
+ * The only way this code base learns the time or waits, so that a test can own both.
+ *
+ * `now` is wall time in milliseconds since the epoch and may jump. `monotonic` is in milliseconds from an arbitrary origin
+ * and never goes back: durations and deadlines are measured with it.
+ */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. A timer alone never keeps the process alive. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** setTimeout fires at once for longer delays than this. */
+const longestTimer = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const aborted = () => {
+        clearTimeout(timer);
+        reject(signal?.reason as Error);
+      };
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener("abort", aborted);
+          resolve();
+        },
+        Math.min(Math.max(ms, 0), longestTimer),
+      );
+      signal?.addEventListener("abort", aborted, { once: true });
+    }),
+};
+
+/** The wall time as Kubernetes writes a `Time`: RFC 3339 in UTC with whole seconds. */
+export function timestamp(now: number): string {
+  return new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** The wall time as Kubernetes writes a `MicroTime`: RFC 3339 in UTC with six decimals. */
+export function microTimestamp(now: number): string {
+  return new Date(now).toISOString().replace("Z", "000Z");
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+
+/** The only way this code base rolls dice, so that a run can be replayed from its seed. */
+export interface Random {
+  /** In [0, 1). */
+  float(): number;
+  /** RFC 4122 version 4, lower case. */
+  uuid(): string;
+  bytes(count: number): Uint8Array;
+}
+
+/** Cryptographically strong: it also makes keys, serials and tokens. */
+export const systemRandom: Random = fromBytes((count) => randomBytes(count));
+
+/** Reproducible from `seed` (SplitMix32). For tests and simulations only: anyone can predict it. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return (mixed ^ (mixed >>> 15)) >>> 0;
+  };
+  return fromBytes((count) => Uint8Array.from({ length: count }, () => next() & 0xff));
+}
+
+function fromBytes(bytes: (count: number) => Uint8Array): Random {
+  return {
+    bytes,
+    float: () => {
+      const view = new DataView(Uint8Array.from(bytes(4)).buffer);
+      return view.getUint32(0) / 2 ** 32;
+    },
+    uuid: () => {
+      const raw = Uint8Array.from(bytes(16));
+      raw[6] = ((raw[6] ?? 0) & 0x0f) | 0x40;
+      raw[8] = ((raw[8] ?? 0) & 0x3f) | 0x80;
+      const hex = Buffer.from(raw).toString("hex");
+      return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+    },
+  };
+}
+
+/** Without vowels and look-alikes, so that no word and no misreading comes up (upstream: apimachinery/util/rand). */
+const nameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+
+/** The random end of a generated name, five characters unless told otherwise. */
+export function nameSuffix(random: Random, length = 5): string {
+  return Array.from({ length }, () => nameAlphabet.charAt(Math.floor(random.float() * nameAlphabet.length))).join("");
+}

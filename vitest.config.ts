@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["source"];
+const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+export default defineConfig({
+  ...shared,
+  test: {
+    reporters: ["default", "./scripts/closing-line-reporter.ts"],
+    projects: [
+      {
+        ...shared,
+        test: { name: "unit", include: ["**/*.test.ts"], exclude: ["node_modules", "dist", "test/e2e", "**/*.real.test.ts"] },
+      },
+      {
+        ...shared,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts", "**/*.real.test.ts"],
+          exclude: ["node_modules", "dist"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
