@@ -1,0 +1,172 @@
+/**
+ * Runs containers on this machine. Cut like the CRI (runtime.v1), so that crun under conmon and a real containerd both fit.
+ *
+ * - Every call is idempotent: repeating one that was interrupted finishes it, and stopping or removing what is not there succeeds.
+ * - `list` is what really runs. The agent trusts it over its own memory, also right after a restart.
+ * - Identities carry pod uid, container name and attempt, so that a second attempt is never taken for the first.
+ * - The agent owns pod cgroups, volumes and log paths; the runtime owns namespaces, root file systems and processes.
+ * - Failures are `RuntimeError`s; nothing here talks to the API server.
+ */
+export interface ContainerRuntime {
+  info(): Promise<RuntimeInfo>;
+  /** Namespaces and network of a pod. Running already: answers the sandbox as it is. */
+  runPodSandbox(config: SandboxConfig): Promise<Sandbox>;
+  /** Stops every container of the sandbox (SIGKILL) and gives its network back. */
+  stopPodSandbox(id: string): Promise<void>;
+  /** Removes the sandbox, its containers, mounts and namespaces. */
+  removePodSandbox(id: string): Promise<void>;
+  /** Prepares the root file system and the process; nothing of the image runs yet. @throws RuntimeError ImageNotPresent, CreateContainerError */
+  createContainer(sandboxId: string, config: ContainerConfig): Promise<string>;
+  /** @throws RuntimeError RunContainerError, with what the runtime said, e.g. that the command does not exist. */
+  startContainer(id: string): Promise<void>;
+  /** Stop signal (the image's, else SIGTERM), then after `graceMs` SIGKILL. Resolves when the process is gone. */
+  stopContainer(id: string, graceMs: number): Promise<void>;
+  /** Kills it if need be; removes its root file system. The log stays. */
+  removeContainer(id: string): Promise<void>;
+  /** Changes the limits of a running container. */
+  updateContainer(id: string, resources: ContainerResources): Promise<void>;
+  /** To be called after the agent has renamed the log: writing goes on in a new file at the same path. */
+  reopenLog(id: string): Promise<void>;
+  list(): Promise<{ sandboxes: readonly Sandbox[]; containers: readonly Container[] }>;
+  stats(): Promise<readonly ContainerStats[]>;
+  /** Runs a command to its end and keeps at most 64 KiB of each output; what exceeds `timeoutMs` is killed. */
+  exec(id: string, command: readonly string[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
+  /** Yields whenever something may have changed without being asked for (a container exited). Level-triggered: look at `list`. */
+  changes(signal: AbortSignal): AsyncIterable<void>;
+}
+
+export interface RuntimeInfo {
+  /** As in `status.nodeInfo.containerRuntimeVersion`, e.g. `crun://1.8.1`. */
+  readonly version: string;
+}
+
+export interface SandboxConfig {
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  readonly attempt: number;
+  readonly hostname: string;
+  /** Share the node's network instead of having one of its own. */
+  readonly hostNetwork: boolean;
+  /** Of the pod, made by the agent: a path below each controller's root, e.g. `/skiff/dev/node-1/kubepods/pod1234`. */
+  readonly cgroupParent: string;
+  /** Container logs go below this folder. */
+  readonly logDirectory: string;
+}
+
+export interface Sandbox {
+  readonly id: string;
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  readonly attempt: number;
+  readonly state: "ready" | "notReady";
+  /** Wall time, milliseconds. */
+  readonly createdAt: number;
+  /** Empty for hostNetwork. */
+  readonly ip: string;
+}
+
+export interface ContainerConfig {
+  readonly name: string;
+  readonly attempt: number;
+  /** The id of an image that is present (`ImageStatus.id`). */
+  readonly imageId: string;
+  /** As the user wrote it, kept for `list`. */
+  readonly image: string;
+  /** Instead of the image's entrypoint; absent: the image's. As in Kubernetes, giving it alone also drops the image's arguments. */
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly workingDir?: string;
+  /** On top of the image's environment. */
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly mounts: readonly Mount[];
+  /** Relative to the sandbox's logDirectory, e.g. `web/0.log`. */
+  readonly logPath: string;
+  readonly resources: ContainerResources;
+  readonly security: ContainerSecurity;
+  readonly tty: boolean;
+}
+
+export interface Mount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+}
+
+/** All in the kernel's units for cgroup v1; the runtime translates for v2. Absent: no limit. */
+export interface ContainerResources {
+  readonly cpuShares?: number;
+  /** Microseconds of each `cpuPeriod`. */
+  readonly cpuQuota?: number;
+  readonly cpuPeriod?: number;
+  readonly memoryLimitBytes?: number;
+  readonly pidsLimit?: number;
+  readonly oomScoreAdj?: number;
+}
+
+export interface ContainerSecurity {
+  /** Absent: the image's user. A name or number is taken from the image's /etc/passwd only for the image's own user. */
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly supplementalGroups?: readonly number[];
+  readonly runAsNonRoot?: boolean;
+  readonly privileged: boolean;
+  readonly readOnlyRootFilesystem: boolean;
+  readonly allowPrivilegeEscalation: boolean;
+  /** Without `CAP_`; `ALL` is understood in both. */
+  readonly addCapabilities: readonly string[];
+  readonly dropCapabilities: readonly string[];
+}
+
+export interface Container {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly podUid: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly image: string;
+  readonly imageId: string;
+  readonly state: "created" | "running" | "exited" | "unknown";
+  readonly pid?: number;
+  /** Wall times, milliseconds. */
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly finishedAt?: number;
+  readonly exitCode?: number;
+  /** `OOMKilled`, `Error` or `Completed` of an exited one. */
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export interface ContainerStats {
+  readonly id: string;
+  /** Nanoseconds of CPU used since the start. */
+  readonly cpuNanoseconds: number;
+  readonly workingSetBytes: number;
+}
+
+export interface ExecResult {
+  /** Absent when it was killed for lack of time. */
+  readonly exitCode?: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The `reason`s are what kubectl shows of a waiting container. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+  readonly reason: "ImageNotPresent" | "CreateContainerError" | "RunContainerError" | "CreateContainerConfigError" | "CreatePodSandboxError" | "RuntimeUnavailable";
+
+  constructor(reason: RuntimeError["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** Gives pods their network. Both calls are idempotent; an address is the pod's until it is released. */
+export interface PodNetwork {
+  /** Wires the network namespace at `namespacePath` to the node. @returns the pod's address. */
+  attach(podUid: string, namespacePath: string): Promise<{ ip: string }>;
+  detach(podUid: string, namespacePath: string): Promise<void>;
+}
