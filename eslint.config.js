@@ -38,7 +38,15 @@ export default tseslint.config(
     },
   },
   {
-    files: ["base/clock.ts", "base/random.ts", "base/fake-clock.ts", "test/**/*.ts", "bench/**/*.ts", "scripts/**/*.ts", "**/*.test.ts"],
+    files: [
+      "base/clock.ts",
+      "base/random.ts",
+      "base/fake-clock.ts",
+      "test/**/*.ts",
+      "bench/**/*.ts",
+      "scripts/**/*.ts",
+      "**/*.test.ts",
+    ],
     rules: { "no-restricted-properties": "off", "no-restricted-globals": "off", "no-restricted-imports": "off" },
   },
   {

@@ -56,7 +56,8 @@ export class FakeClock implements Clock {
     await settle();
     for (;;) {
       const next = this.#sleepers.reduce<Sleeper | undefined>(
-        (first, sleeper) => (sleeper.wakesAt <= target && (first === undefined || sleeper.wakesAt < first.wakesAt) ? sleeper : first),
+        (first, sleeper) =>
+          sleeper.wakesAt <= target && (first === undefined || sleeper.wakesAt < first.wakesAt) ? sleeper : first,
         undefined,
       );
       if (next === undefined) break;

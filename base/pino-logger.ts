@@ -1,4 +1,4 @@
-import { pino } from "pino";
+import pino from "pino";
 import type { Logger } from "./logger.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -6,7 +6,9 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 /** One JSON line per call on `stdout`, written synchronously so that a crash loses nothing. */
 export function pinoLogger(component: string, level: LogLevel = "info"): Logger {
   const options = { level, base: { component }, timestamp: pino.stdTimeFunctions.isoTime, errorKey: "error" };
-  return wrap(pino({ ...options, serializers: { error: pino.stdSerializers.errWithCause } }, pino.destination({ fd: 1, sync: true })));
+  return wrap(
+    pino.pino({ ...options, serializers: { error: pino.stdSerializers.errWithCause } }, pino.destination({ fd: 1, sync: true })),
+  );
 }
 
 function wrap(target: pino.Logger): Logger {

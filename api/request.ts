@@ -1,0 +1,66 @@
+import type { Duplex } from "node:stream";
+import type { KubeObject } from "./object.ts";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection" | "connect";
+
+/** Who says that it sends the request. The API server decides whether to believe it. */
+export type Credentials =
+  | { readonly kind: "anonymous" }
+  /** A verified client certificate of the cluster's CA, read once per socket. */
+  | { readonly kind: "certificate"; readonly commonName: string; readonly organizations: readonly string[] }
+  | { readonly kind: "bearer"; readonly token: string }
+  /** A component in the same process. */
+  | { readonly kind: "inProcess"; readonly user: string; readonly groups: readonly string[] };
+
+/** One request to the API, with nothing of HTTP left in it. */
+export interface ApiRequest {
+  readonly verb: Verb;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: string;
+  readonly query: URLSearchParams;
+  /** Empty without a body. */
+  readonly contentType: string;
+  readonly accept: string;
+  /** Bytes as they came, or an object from the same process: both pass the same decoder. */
+  readonly body?: Uint8Array | object;
+  readonly credentials: Credentials;
+  readonly userAgent: string;
+  readonly signal: AbortSignal;
+}
+
+/** An object with the bytes it is served as, made once and shared by every reader and watcher. */
+export interface EncodedObject {
+  /** Frozen. */
+  readonly object: KubeObject;
+  /** JSON with the resourceVersion in it. */
+  bytes(): Uint8Array;
+}
+
+export interface EncodedEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: KubeObject;
+  /** One line of a watch stream, with its newline. */
+  bytes(): Uint8Array;
+}
+
+export type ApiResponse = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Each becomes a Warning header. */
+  readonly warnings: readonly string[];
+} & (
+  | { readonly kind: "object"; readonly object: KubeObject; bytes(): Uint8Array }
+  /** `chunks` is the whole document in pieces fit for writing. */
+  | { readonly kind: "list"; readonly object: () => KubeObject; readonly chunks: () => Iterable<Uint8Array> }
+  /** Pulling is the back-pressure; aborting the request's signal, or returning, frees everything. Batches are never empty. */
+  | { readonly kind: "watch"; readonly events: AsyncIterable<readonly EncodedEvent[]> }
+  | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
+  | { readonly kind: "upgrade"; upgrade(socket: Duplex): Promise<void> }
+);
+
+/** The API server as a function. Failures are answers too: it rejects only when the request's signal aborts. */
+export type Handle = (request: ApiRequest) => Promise<ApiResponse>;

@@ -1,0 +1,50 @@
+import type {
+  ConfigMap,
+  Deployment,
+  Event,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Secret,
+  Service,
+  ServiceAccount,
+} from "./generated/types.ts";
+import type { KubeObject } from "./object.ts";
+
+/** What a client must know to speak of a kind. The type parameter exists for the compiler alone. */
+export interface ResourceType<T extends KubeObject = KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  /** The plural, as in URLs. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly "~object"?: T;
+}
+
+export function apiVersionOf(type: { readonly group: string; readonly version: string }): string {
+  return type.group === "" ? type.version : `${type.group}/${type.version}`;
+}
+
+export const namespaces = cluster<Namespace>("", "namespaces", "Namespace");
+export const nodes = cluster<Node>("", "nodes", "Node");
+export const pods = namespaced<Pod>("", "pods", "Pod");
+export const configMaps = namespaced<ConfigMap>("", "configmaps", "ConfigMap");
+export const secrets = namespaced<Secret>("", "secrets", "Secret");
+export const serviceAccounts = namespaced<ServiceAccount>("", "serviceaccounts", "ServiceAccount");
+export const services = namespaced<Service>("", "services", "Service");
+export const events = namespaced<Event>("", "events", "Event");
+export const leases = namespaced<Lease>("coordination.k8s.io", "leases", "Lease");
+export const deployments = namespaced<Deployment>("apps", "deployments", "Deployment");
+export const replicaSets = namespaced<ReplicaSet>("apps", "replicasets", "ReplicaSet");
+
+function cluster<T extends KubeObject>(group: string, resource: string, kind: string): ResourceType<T> {
+  return { group, version: "v1", resource, kind, namespaced: false };
+}
+
+function namespaced<T extends KubeObject>(group: string, resource: string, kind: string): ResourceType<T> {
+  return { group, version: "v1", resource, kind, namespaced: true };
+}

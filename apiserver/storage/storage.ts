@@ -1,0 +1,74 @@
+/** Counts every change of the whole store, from 1. It is the resourceVersion that clients see. */
+export type Revision = number;
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Of its last change. */
+  readonly revision: Revision;
+}
+
+export interface Page {
+  readonly entries: readonly Entry[];
+  /** The revision at which all of them were read. */
+  readonly revision: Revision;
+  /** There is more behind the last entry. */
+  readonly more: boolean;
+}
+
+/** Without `value` the key was deleted; without `previous` it was not there before. */
+export interface Change {
+  readonly key: string;
+  readonly value?: Uint8Array;
+  readonly previous?: Entry;
+}
+
+/** All changes of one revision (an expiry may delete many keys at one), or word that nothing up to `progress` is missing. */
+export type WatchBatch = { readonly revision: Revision; readonly changes: readonly Change[] } | { readonly progress: Revision };
+
+/**
+ * An ordered key-value store with compare-and-swap writes and a replayable log: the little that Kubernetes needs of etcd.
+ * Values are opaque bytes and hold no resourceVersion. Multi-version. No transactions: allocation and quota are single-key
+ * compare-and-swap. Every implementation passes `describeStorage` in storage/conformance.ts.
+ */
+export interface Storage {
+  /** Linearizable: at or after every write acknowledged before the call. */
+  revision(): Promise<Revision>;
+  get(key: string): Promise<Entry | undefined>;
+  /**
+   * Keys that begin with `prefix` and come after `after`, in key order (by UTF-8 bytes), all read at one revision, which the page
+   * names. @throws StorageError Expired when `at` is compacted, Future when `at` has not been reached.
+   */
+  list(prefix: string, options?: { after?: string; limit?: number; at?: Revision }): Promise<Page>;
+  count(prefix: string): Promise<number>;
+  /**
+   * Resolves once durable. Never retried inside. `expected` is the revision of the entry that is replaced, 0: must not exist.
+   * @throws StorageError AlreadyExists, Conflict, OutcomeUnknown, NoSpace.
+   */
+  put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry>;
+  /** @returns the revision of the deletion. @throws StorageError Conflict (also when it is not there), OutcomeUnknown. */
+  delete(key: string, expected: Revision): Promise<Revision>;
+  /**
+   * Everything after `after`, in order, none lost, none twice, across reconnects. A batch holds all changes of its revision, each
+   * with its previous value. Rejects with the signal's reason. @throws StorageError Expired once compacted.
+   */
+  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch>;
+  /** Asks every watch for a `progress` soon. */
+  requestProgress(): void;
+  /** Forgets what only readers of revisions below this one need. */
+  compact(revision: Revision): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type StorageReason =
+  "AlreadyExists" | "Conflict" | "Expired" | "Future" | "OutcomeUnknown" | "NoSpace" | "Locked" | "Corrupt" | "Unavailable";
+
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  readonly reason: StorageReason;
+
+  constructor(reason: StorageReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
