@@ -72,3 +72,7 @@ export class StorageError extends Error {
     this.reason = reason;
   }
 }
+
+export function hasStorageReason(error: unknown, ...reasons: StorageReason[]): error is StorageError {
+  return error instanceof StorageError && reasons.includes(error.reason);
+}

@@ -1,0 +1,74 @@
+import { StorageError, type Revision } from "./storage.ts";
+
+/**
+ * The latest records in the order of their revisions. Readers keep a position and read on from it, so that a slow one costs no
+ * buffer of its own.
+ */
+export class ChangeLog<R extends { readonly revision: Revision }> {
+  #records: R[] = [];
+  /** How many at the front of `#records` are forgotten. */
+  #forgotten = 0;
+  #floor: Revision;
+
+  constructor(floor: Revision) {
+    this.#floor = floor;
+  }
+
+  /** Every change after this revision is here. */
+  get floor(): Revision {
+    return this.#floor;
+  }
+
+  get length(): number {
+    return this.#records.length - this.#forgotten;
+  }
+
+  get oldest(): R | undefined {
+    return this.#records[this.#forgotten];
+  }
+
+  append(record: R): void {
+    this.#records.push(record);
+  }
+
+  /** At most `limit` records after `revision`, in order. @throws StorageError Expired below the floor */
+  after(revision: Revision, limit = Infinity): readonly R[] {
+    if (revision < this.#floor) throw expired(revision, this.#floor);
+    const start = this.#firstAfter(revision);
+    return this.#records.slice(start, Math.min(start + limit, this.#records.length));
+  }
+
+  /** Forgets the records up to and including `revision`. */
+  forget(revision: Revision): void {
+    if (revision <= this.#floor) return;
+    this.#floor = revision;
+    this.#forgotten = this.#firstAfter(revision);
+    if (this.#forgotten * 2 < this.#records.length) return;
+    this.#records = this.#records.slice(this.#forgotten);
+    this.#forgotten = 0;
+  }
+
+  forgetOldest(): void {
+    if (this.oldest !== undefined) this.forget(this.oldest.revision);
+  }
+
+  #firstAfter(revision: Revision): number {
+    let low = this.#forgotten;
+    let high = this.#records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#records[middle]?.revision ?? Infinity) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Worded as etcd words it, which clients have seen for years. */
+export function expired(revision: Revision, floor: Revision): StorageError {
+  return new StorageError("Expired", `required revision ${revision} has been compacted (the oldest is ${floor})`);
+}
+
+export function future(revision: Revision, current: Revision): StorageError {
+  return new StorageError("Future", `required revision ${revision} is a future one (the current is ${current})`);
+}

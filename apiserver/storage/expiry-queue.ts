@@ -1,0 +1,66 @@
+import type { Clock } from "#base/clock";
+
+/**
+ * Which keys expire when. Deadlines are rounded up to whole seconds, so that what was written together goes together, at one
+ * revision.
+ */
+export class ExpiryQueue {
+  readonly #clock: Clock;
+  readonly #deadlines = new Map<string, number>();
+  readonly #due = new Map<number, Set<string>>();
+  #interrupt: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Replaces what was set for the key before. */
+  set(key: string, afterMs: number): void {
+    this.clear(key);
+    const deadline = Math.ceil((this.#clock.monotonic() + Math.max(afterMs, 0)) / 1000) * 1000;
+    this.#deadlines.set(key, deadline);
+    const keys = this.#due.get(deadline);
+    if (keys !== undefined) keys.add(key);
+    else this.#due.set(deadline, new Set([key]));
+    this.#interrupt?.();
+  }
+
+  clear(key: string): void {
+    const deadline = this.#deadlines.get(key);
+    if (deadline === undefined) return;
+    this.#deadlines.delete(key);
+    const keys = this.#due.get(deadline);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#due.delete(deadline);
+  }
+
+  /** Calls `expire` with the keys whose time has come, until the signal aborts. A key it leaves in the queue comes again a second later. */
+  async run(signal: AbortSignal, expire: (keys: readonly string[]) => Promise<void>): Promise<void> {
+    while (!signal.aborted) {
+      const now = this.#clock.monotonic();
+      const keys = [...this.#due].filter(([deadline]) => deadline <= now).flatMap(([, due]) => [...due]);
+      if (keys.length > 0) {
+        await expire(keys);
+        for (const key of keys) if ((this.#deadlines.get(key) ?? Infinity) <= now) this.set(key, 1000);
+      } else {
+        await this.#wait(now, signal);
+      }
+    }
+  }
+
+  async #wait(now: number, signal: AbortSignal): Promise<void> {
+    const interrupted = new AbortController();
+    this.#interrupt = () => interrupted.abort();
+    const either = AbortSignal.any([signal, interrupted.signal]);
+    const next = this.#due.size === 0 ? longestWait : Math.min(...this.#due.keys()) - now;
+    try {
+      await this.#clock.sleep(Math.min(next, longestWait), either);
+    } catch (error) {
+      if (!either.aborted) throw error;
+    } finally {
+      this.#interrupt = undefined;
+    }
+  }
+}
+
+const longestWait = 3_600_000;

@@ -1,0 +1,115 @@
+/** A map whose keys are strings in the order of their UTF-8 bytes: what a prefix names is one stretch of it. */
+export class OrderedMap<V> {
+  readonly #values = new Map<string, V>();
+  /** Sorted, none empty, each at most `chunkSize` long: inserting moves one chunk, not a million keys. */
+  readonly #chunks: string[][] = [];
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): V | undefined {
+    return this.#values.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  set(key: string, value: V): void {
+    if (!this.#values.has(key)) this.#insert(key);
+    this.#values.set(key, value);
+  }
+
+  delete(key: string): boolean {
+    if (!this.#values.delete(key)) return false;
+    const at = this.#chunkOf(key);
+    const chunk = this.#chunks[at];
+    if (chunk === undefined) return true;
+    chunk.splice(lowerBound(chunk, key), 1);
+    if (chunk.length === 0) this.#chunks.splice(at, 1);
+    return true;
+  }
+
+  /**
+   * The keys that begin with `prefix` and come after `after`, in order. To be used up before the map changes; stopping early
+   * costs only what was taken.
+   */
+  *keys(prefix: string, after = ""): Generator<string> {
+    const start = after !== "" && compareKeys(after, prefix) >= 0 ? after : prefix;
+    let at = this.#chunkOf(start);
+    let chunk = this.#chunks[at];
+    let position = chunk === undefined ? 0 : lowerBound(chunk, start);
+    for (; chunk !== undefined; chunk = this.#chunks[++at], position = 0) {
+      for (; position < chunk.length; position++) {
+        const key = chunk[position] ?? "";
+        if (!key.startsWith(prefix)) return;
+        if (key !== after) yield key;
+      }
+    }
+  }
+
+  *values(prefix: string): Generator<V> {
+    for (const key of this.keys(prefix)) yield this.#values.get(key) as V;
+  }
+
+  count(prefix: string): number {
+    if (prefix === "") return this.size;
+    let count = 0;
+    for (const _ of this.keys(prefix)) count++;
+    return count;
+  }
+
+  #insert(key: string): void {
+    const at = this.#chunkOf(key);
+    const chunk = this.#chunks[at];
+    if (chunk === undefined) {
+      this.#chunks.push([key]);
+      return;
+    }
+    chunk.splice(lowerBound(chunk, key), 0, key);
+    if (chunk.length > chunkSize) this.#chunks.splice(at + 1, 0, chunk.splice(chunk.length / 2));
+  }
+
+  /** The only chunk that holds `key`, or should. */
+  #chunkOf(key: string): number {
+    let low = 0;
+    let high = this.#chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (compareKeys(this.#chunks[middle]?.[0] ?? "", key) <= 0) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+const chunkSize = 512;
+
+/** Orders strings by their UTF-8 bytes. JavaScript's own order differs where surrogate pairs meet U+E000 and above. */
+export function compareKeys(a: string, b: string): number {
+  if (a === b) return 0;
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const left = a.charCodeAt(at);
+    const right = b.charCodeAt(at);
+    if (left !== right) return utf8Rank(left) - utf8Rank(right);
+  }
+  return a.length - b.length;
+}
+
+function utf8Rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareKeys(sorted[middle] ?? "", key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
