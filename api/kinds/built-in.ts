@@ -1,0 +1,27 @@
+import type { ResourceDefinition } from "../definition.ts";
+import { configMapDefinition } from "./config-map.ts";
+import { deploymentDefinition } from "./deployment.ts";
+import { eventDefinition } from "./event.ts";
+import { leaseDefinition } from "./lease.ts";
+import { namespaceDefinition } from "./namespace.ts";
+import { nodeDefinition } from "./node.ts";
+import { podDefinition } from "./pod.ts";
+import { replicaSetDefinition } from "./replica-set.ts";
+import { secretDefinition } from "./secret.ts";
+import { serviceAccountDefinition } from "./service-account.ts";
+import { serviceDefinition } from "./service.ts";
+
+/** Every kind the API server serves by itself. A definition handles only objects decoded by its own schema. */
+export const builtInDefinitions = [
+  configMapDefinition,
+  eventDefinition,
+  namespaceDefinition,
+  nodeDefinition,
+  podDefinition,
+  secretDefinition,
+  serviceAccountDefinition,
+  serviceDefinition,
+  deploymentDefinition,
+  replicaSetDefinition,
+  leaseDefinition,
+] as readonly unknown[] as readonly ResourceDefinition[];

@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ResourceDefinition } from "../definition.ts";
+import { duplicate, forbidden, invalidValue, required, type FieldError } from "../field-error.ts";
+import { oneOf } from "../field-rules.ts";
+import type { Node, Taint } from "../generated/types.ts";
+import { labelValueErrors, labelKeyErrors } from "../label-validation.ts";
+import { nodes } from "../resource-type.ts";
+import { age, ageColumn, column } from "../table-cells.ts";
+
+const rolePrefix = "node-role.kubernetes.io/";
+
+export const nodeDefinition: ResourceDefinition<Node> = {
+  type: nodes,
+  singular: "node",
+  shortNames: ["no"],
+  versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Node" }],
+  hasStatus: true,
+  allowCreateOnUpdate: false,
+  withDefaults: (node) => {
+    if (node.status?.capacity === undefined || node.status.allocatable !== undefined) return node;
+    return { ...node, status: { ...node.status, allocatable: node.status.capacity } };
+  },
+  validate: (node) => validateTaints(node.spec?.taints ?? [], "spec.taints"),
+  validateUpdate: (next, old, subresource) => {
+    if (subresource !== undefined) return [];
+    const errors: FieldError[] = [];
+    const podCidrsSet = (old.spec?.podCIDRs ?? []).length > 0;
+    if (podCidrsSet && !isDeepStrictEqual(next.spec?.podCIDRs, old.spec?.podCIDRs)) {
+      errors.push(forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+    }
+    if (old.spec?.providerID && next.spec?.providerID !== old.spec.providerID) {
+      errors.push(forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+    }
+    return errors;
+  },
+  selectableFields: (node) => ({ "spec.unschedulable": String(node.spec?.unschedulable ?? false) }),
+  tableColumns: [
+    column("Status", "Whether the node is ready, and takes pods."),
+    column("Roles", "The roles its labels give it."),
+    ageColumn,
+    column("Version", "Version of its agent."),
+    column("Internal-IP", "Address inside the cluster.", { priority: 1 }),
+    column("External-IP", "Address for the outside.", { priority: 1 }),
+    column("OS-Image", "Operating system.", { priority: 1 }),
+    column("Kernel-Version", "Version of its kernel.", { priority: 1 }),
+    column("Container-Runtime", "What runs its containers.", { priority: 1 }),
+  ],
+  tableRow: (node, now) => [
+    statusText(node),
+    rolesText(node),
+    age(node.metadata.creationTimestamp, now),
+    node.status?.nodeInfo?.kubeletVersion ?? "",
+    addressOf(node, "InternalIP"),
+    addressOf(node, "ExternalIP"),
+    orUnknown(node.status?.nodeInfo?.osImage),
+    orUnknown(node.status?.nodeInfo?.kernelVersion),
+    orUnknown(node.status?.nodeInfo?.containerRuntimeVersion),
+  ],
+};
+
+function validateTaints(taints: readonly Taint[], at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  taints.forEach((taint, index) => {
+    const field = `${at}[${index}]`;
+    for (const complaint of labelKeyErrors(taint.key)) errors.push(invalidValue(`${field}.key`, taint.key, complaint));
+    for (const complaint of labelValueErrors(taint.value ?? ""))
+      errors.push(invalidValue(`${field}.value`, taint.value, complaint));
+    if (!taint.effect) errors.push(required(`${field}.effect`));
+    else errors.push(...oneOf(`${field}.effect`, taint.effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
+    const id = `${taint.effect}/${taint.key}`;
+    if (seen.has(id))
+      errors.push({
+        ...duplicate(field, taint),
+        message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair`,
+      });
+    seen.add(id);
+  });
+  return errors;
+}
+
+function statusText(node: Node): string {
+  const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
+  const words = [ready === undefined ? "Unknown" : ready.status === "True" ? "Ready" : "NotReady"];
+  if (node.spec?.unschedulable === true) words.push("SchedulingDisabled");
+  return words.join(",");
+}
+
+function rolesText(node: Node): string {
+  const labels = node.metadata.labels ?? {};
+  const roles = Object.keys(labels)
+    .filter((label) => label.startsWith(rolePrefix) && label.length > rolePrefix.length)
+    .map((label) => label.slice(rolePrefix.length));
+  const legacy = labels["kubernetes.io/role"];
+  if (legacy !== undefined && legacy !== "") roles.push(legacy);
+  return roles.length === 0 ? "<none>" : [...new Set(roles)].sort().join(",");
+}
+
+function addressOf(node: Node, type: string): string {
+  return node.status?.addresses?.find((address) => address.type === type)?.address ?? "<none>";
+}
+
+function orUnknown(text: string | undefined): string {
+  return text === undefined || text === "" ? "<unknown>" : text;
+}

@@ -1,0 +1,156 @@
+import type { Container, ContainerPort, PodSpec, Probe, ResourceRequirements, Volume } from "../generated/types.ts";
+
+/**
+ * What upstream fills in (pkg/apis/core/v1/defaults.go). `hostNetwork` matters to ports; a template gets the same defaults as a
+ * pod, so that comparing the two finds no difference that nobody made.
+ */
+export function defaultPodSpec(spec: PodSpec): PodSpec {
+  const hostNetwork = spec.hostNetwork === true;
+  const serviceAccount = spec.serviceAccountName ?? spec.serviceAccount;
+  return {
+    ...spec,
+    ...(spec.volumes && { volumes: spec.volumes.map(defaultVolume) }),
+    ...(spec.initContainers && {
+      initContainers: spec.initContainers.map((container) => defaultContainer(container, hostNetwork)),
+    }),
+    containers: optional(spec.containers)?.map((container) => defaultContainer(container, hostNetwork)) ?? [],
+    restartPolicy: spec.restartPolicy ?? "Always",
+    terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
+    dnsPolicy: spec.dnsPolicy ?? "ClusterFirst",
+    ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount, serviceAccount }),
+    securityContext: spec.securityContext ?? {},
+    schedulerName: spec.schedulerName ?? "default-scheduler",
+  };
+}
+
+/** Beyond what templates get: upstream sets these only on pods themselves. */
+export function defaultPodOnly(spec: PodSpec): PodSpec {
+  const withRequests = (container: Container): Container => {
+    const resources = limitsAsRequests(container.resources);
+    return resources === undefined ? container : { ...container, resources };
+  };
+  return {
+    ...spec,
+    enableServiceLinks: spec.enableServiceLinks ?? true,
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(withRequests) }),
+    containers: spec.containers.map(withRequests),
+  };
+}
+
+function limitsAsRequests(resources: ResourceRequirements | undefined): ResourceRequirements | undefined {
+  if (resources?.limits === undefined) return resources;
+  return { ...resources, requests: { ...resources.limits, ...resources.requests } };
+}
+
+function defaultContainer(container: Container, hostNetwork: boolean): Container {
+  return {
+    ...container,
+    ...(container.ports && { ports: container.ports.map((port) => defaultPort(port, hostNetwork)) }),
+    ...(container.env && { env: container.env.map(defaultEnv) }),
+    resources: optional(container.resources) ?? {},
+    ...(container.livenessProbe && { livenessProbe: defaultProbe(container.livenessProbe) }),
+    ...(container.readinessProbe && { readinessProbe: defaultProbe(container.readinessProbe) }),
+    ...(container.startupProbe && { startupProbe: defaultProbe(container.startupProbe) }),
+    ...(container.lifecycle && { lifecycle: defaultLifecycle(container.lifecycle) }),
+    terminationMessagePath: container.terminationMessagePath ?? "/dev/termination-log",
+    terminationMessagePolicy: container.terminationMessagePolicy ?? "File",
+    imagePullPolicy: container.imagePullPolicy ?? defaultPullPolicy(container.image ?? ""),
+  };
+}
+
+/** Always for `:latest` and for no tag at all, which means the same; a digest names content that cannot change. */
+function defaultPullPolicy(image: string): "Always" | "IfNotPresent" {
+  if (image.includes("@")) return "IfNotPresent";
+  const lastSegment = image.slice(image.lastIndexOf("/") + 1);
+  const tag = lastSegment.includes(":") ? lastSegment.slice(lastSegment.indexOf(":") + 1) : "latest";
+  return tag === "latest" ? "Always" : "IfNotPresent";
+}
+
+function defaultPort(port: ContainerPort, hostNetwork: boolean): ContainerPort {
+  return { ...port, ...(hostNetwork && { hostPort: port.hostPort ?? port.containerPort }), protocol: port.protocol ?? "TCP" };
+}
+
+function defaultEnv(variable: NonNullable<Container["env"]>[number]): NonNullable<Container["env"]>[number] {
+  const fieldRef = variable.valueFrom?.fieldRef;
+  if (fieldRef === undefined) return variable;
+  return {
+    ...variable,
+    valueFrom: { ...variable.valueFrom, fieldRef: { ...fieldRef, apiVersion: fieldRef.apiVersion ?? "v1" } },
+  };
+}
+
+function defaultProbe(probe: Probe): Probe {
+  return {
+    ...probe,
+    ...(probe.httpGet && { httpGet: defaultHttpGet(probe.httpGet) }),
+    ...(probe.grpc && { grpc: { ...probe.grpc, service: probe.grpc.service ?? "" } }),
+    timeoutSeconds: orDefault(probe.timeoutSeconds, 1),
+    periodSeconds: orDefault(probe.periodSeconds, 10),
+    successThreshold: orDefault(probe.successThreshold, 1),
+    failureThreshold: orDefault(probe.failureThreshold, 3),
+  };
+}
+
+type HttpGet = NonNullable<Probe["httpGet"]>;
+
+function defaultHttpGet(action: HttpGet): HttpGet {
+  return {
+    ...action,
+    path: action.path === undefined || action.path === "" ? "/" : action.path,
+    scheme: action.scheme ?? "HTTP",
+  };
+}
+
+function defaultLifecycle(lifecycle: NonNullable<Container["lifecycle"]>): NonNullable<Container["lifecycle"]> {
+  const { postStart, preStop } = lifecycle;
+  return {
+    ...lifecycle,
+    ...(postStart?.httpGet && { postStart: { ...postStart, httpGet: defaultHttpGet(postStart.httpGet) } }),
+    ...(preStop?.httpGet && { preStop: { ...preStop, httpGet: defaultHttpGet(preStop.httpGet) } }),
+  };
+}
+
+/** Octal 0644. */
+const defaultMode = 420;
+
+const volumeSources = (volume: Volume): string[] => Object.keys(volume).filter((field) => field !== "name");
+
+function defaultVolume(volume: Volume): Volume {
+  if (volumeSources(volume).length === 0) return { ...volume, emptyDir: {} };
+  const { configMap, secret, downwardAPI, projected, hostPath } = volume;
+  return {
+    ...volume,
+    ...(configMap && { configMap: { ...configMap, defaultMode: configMap.defaultMode ?? defaultMode } }),
+    ...(secret && { secret: { ...secret, defaultMode: secret.defaultMode ?? defaultMode } }),
+    ...(downwardAPI && { downwardAPI: { ...downwardAPI, defaultMode: downwardAPI.defaultMode ?? defaultMode } }),
+    ...(hostPath && { hostPath: { ...hostPath, type: hostPath.type ?? "" } }),
+    ...(projected && {
+      projected: {
+        ...projected,
+        defaultMode: projected.defaultMode ?? defaultMode,
+        ...(projected.sources && {
+          sources: projected.sources.map((source) =>
+            source.serviceAccountToken === undefined
+              ? source
+              : {
+                  ...source,
+                  serviceAccountToken: {
+                    ...source.serviceAccountToken,
+                    expirationSeconds: source.serviceAccountToken.expirationSeconds ?? 3600,
+                  },
+                },
+          ),
+        }),
+      },
+    }),
+  };
+}
+
+function orDefault(value: number | undefined, fallback: number): number {
+  return value === undefined || value === 0 ? fallback : value;
+}
+
+/** Types say that the schema requires it; what a client sent is not known to have it. */
+function optional<T>(value: T): T | undefined {
+  return value;
+}

@@ -1,0 +1,5 @@
+import type { PodSpec } from "../generated/types.ts";
+
+export function unimplementedFields(_spec: PodSpec): string[] {
+  return [];
+}

@@ -1,0 +1,57 @@
+import type { ResourceDefinition } from "../definition.ts";
+import type { Pod, PodSpec } from "../generated/types.ts";
+import { pods } from "../resource-type.ts";
+import { defaultPodOnly, defaultPodSpec } from "./pod-defaults.ts";
+import { unimplementedFields } from "./pod-fields.ts";
+import { qosClass } from "./pod-qos.ts";
+import { podCells, podColumns } from "./pod-table.ts";
+import { validatePodSpec, validatePodUpdate } from "./pod-validation.ts";
+
+const emptySpec: PodSpec = { containers: [] };
+
+export const podDefinition: ResourceDefinition<Pod> = {
+  type: pods,
+  singular: "pod",
+  shortNames: ["po"],
+  categories: ["all"],
+  versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Pod" }],
+  hasStatus: true,
+  tracksGeneration: true,
+  withDefaults: (pod) => ({ ...pod, spec: defaultPodOnly(defaultPodSpec(pod.spec ?? emptySpec)) }),
+  prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec ?? emptySpec) } }),
+  prepareForUpdate: (next, old, subresource) => {
+    if (subresource !== "status") return next;
+    const qos = old.status?.qosClass;
+    return { ...next, status: { ...next.status, ...(qos !== undefined && { qosClass: qos }) } };
+  },
+  validate: (pod) => validatePodSpec(pod.spec ?? emptySpec, "spec"),
+  validateUpdate: (next, old, subresource) =>
+    subresource === undefined ? validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec) : [],
+  warnings: (pod, old) =>
+    old === undefined
+      ? unimplementedFields(pod.spec ?? emptySpec).map((path) => `spec.${path}: not implemented yet by this node agent, ignored`)
+      : [],
+  selectableFields: (pod) => ({
+    "spec.nodeName": pod.spec?.nodeName ?? "",
+    "spec.restartPolicy": pod.spec?.restartPolicy ?? "",
+    "spec.schedulerName": pod.spec?.schedulerName ?? "",
+    "spec.serviceAccountName": pod.spec?.serviceAccountName ?? "",
+    "spec.hostNetwork": String(pod.spec?.hostNetwork ?? false),
+    "status.phase": pod.status?.phase ?? "",
+    "status.podIP": pod.status?.podIP ?? "",
+    "status.podIPs": pod.status?.podIPs?.map(({ ip }) => ip).join(",") ?? "",
+    "status.nominatedNodeName": pod.status?.nominatedNodeName ?? "",
+  }),
+  tableColumns: podColumns,
+  tableRow: podCells,
+  gracePeriodSeconds: (pod, requested) => {
+    const grace = Math.max(
+      requested ?? pod.spec?.terminationGracePeriodSeconds ?? 30,
+      requested === undefined || requested < 0 ? 1 : 0,
+    );
+    // Nobody has to stop what never started or has ended.
+    const bound = pod.spec?.nodeName !== undefined && pod.spec.nodeName !== "";
+    const ended = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+    return bound && !ended ? grace : 0;
+  },
+};
