@@ -192,7 +192,10 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
         const reading = watch(start);
         expect(await reading.take(2)).toEqual([
           { revision: created.revision, changes: [{ key: "a", value: "1" }] },
-          { revision: updated.revision, changes: [{ key: "a", value: "2", previous: { value: "1", revision: created.revision } }] },
+          {
+            revision: updated.revision,
+            changes: [{ key: "a", value: "2", previous: { value: "1", revision: created.revision } }],
+          },
         ]);
         const deleted = await storage.delete(`${root}a`, updated.revision);
         expect(await reading.take(1)).toEqual([
@@ -328,7 +331,9 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
     describe("expiry", () => {
       it("deletes what was written together at one revision, with previous values", async () => {
         const reading = watch(await storage.revision());
-        const [a, b] = await Promise.all(["a", "b"].map((key) => storage.put(root + key, encode(key), 0, { expiresAfterSeconds: 5 })));
+        const [a, b] = await Promise.all(
+          ["a", "b"].map((key) => storage.put(root + key, encode(key), 0, { expiresAfterSeconds: 5 })),
+        );
         await create("stays");
         await reading.take(3);
         await opened.clock.advance(4_000);
@@ -398,9 +403,9 @@ class Reading {
   }
 
   async next(): Promise<WatchBatch> {
-    const { value, done } = await this.#batches.next();
-    if (done === true) throw new Error("the watch ended");
-    return value;
+    const next = await this.#batches.next();
+    if (next.done === true) throw new Error("the watch ended");
+    return next.value;
   }
 
   /** The next `count` batches of changes; progress in between is skipped. */

@@ -18,7 +18,7 @@ export async function keepHistory(
       const [last] = oldEnough < 0 ? [] : seen.splice(0, oldEnough + 1).slice(-1);
       if (last !== undefined) await storage.compact(last.revision);
     } catch (error) {
-      if (!signal.aborted) log.warn("history could not be compacted", { error });
+      log.warn("history could not be compacted", { error });
     }
     await clock.sleep(30_000, signal).catch(() => undefined);
   }

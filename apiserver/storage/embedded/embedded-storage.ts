@@ -1,0 +1,298 @@
+import { mkdirSync } from "node:fs";
+import { constants } from "node:os";
+import type { Clock } from "#base/clock";
+import type { Logger } from "#base/logger";
+import { ChangeLog, expired, future } from "../change-log.ts";
+import { matching, type Commit } from "../commit.ts";
+import { ExpiryQueue } from "../expiry-queue.ts";
+import { Followers } from "../followers.ts";
+import { keepHistory } from "../keep-history.ts";
+import { OrderedMap } from "../ordered-map.ts";
+import { extendOverlay, rewoundKeys, type Overlay } from "../rewind.ts";
+import { StorageError, type Entry, type Page, type Revision, type Storage, type WatchBatch } from "../storage.ts";
+import { Group, type WriteRequest } from "./group.ts";
+import { lockDirectory } from "./process-lock.ts";
+import { Tables, type Lease } from "./tables.ts";
+
+export interface EmbeddedStorageOptions {
+  /** Made with mode 0700 when it is not there. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * A store in a folder of this machine, for one process at a time. Values stay on the disk (lmdb maps it into memory); here are
+ * the keys with their revisions.
+ *
+ * @throws StorageError Locked while another process has it open, Corrupt
+ */
+export async function openEmbeddedStorage({ directory, clock, log }: EmbeddedStorageOptions): Promise<Storage> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = lockDirectory(directory);
+  try {
+    return new EmbeddedStorage({ tables: new Tables(directory), release: () => lock.release(), clock, log });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** A commit waits while the one before it is synced, so that many writers share one sync. */
+const largestGroup = 512;
+/** So much is read without letting others run in between. */
+const pageOfCommits = 128;
+const pageOfEntries = 256;
+/** Recent commits that need not be read from the disk. */
+const recentCommits = 1024;
+
+class EmbeddedStorage implements Storage {
+  readonly #tables: Tables;
+  readonly #release: () => void;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  /** What readers see: everything durable, nothing else. */
+  readonly #index = new OrderedMap<Revision>();
+  readonly #recent: ChangeLog<Commit>;
+  readonly #followers: Followers;
+  readonly #expiries: ExpiryQueue;
+  readonly #closed = new AbortController();
+  #floor: Revision;
+  #queue: WriteRequest[] = [];
+  /** Being written: lmdb may show these already, readers must not. */
+  #inFlight: Group | undefined;
+  #writing: Promise<void> | undefined;
+  #failure: StorageError | undefined;
+
+  constructor({ tables, release, clock, log }: { tables: Tables; release: () => void; clock: Clock; log: Logger }) {
+    this.#tables = tables;
+    this.#release = release;
+    this.#clock = clock;
+    this.#log = log;
+    this.#floor = tables.compacted;
+    this.#recent = new ChangeLog(tables.revision);
+    this.#followers = new Followers(tables.revision);
+    for (const [key, revision] of tables.revisions()) this.#index.set(key, revision);
+    this.#expiries = this.#loadLeases();
+    const { signal } = this.#closed;
+    void this.#expiries.run(signal, (keys) => this.#expire(keys));
+    void keepHistory(this, { clock, log, signal });
+  }
+
+  async revision(): Promise<Revision> {
+    return this.#followers.revision;
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    this.#throwIfClosed();
+    return this.#entry(key);
+  }
+
+  async list(prefix: string, options: { after?: string; limit?: number; at?: Revision } = {}): Promise<Page> {
+    this.#throwIfClosed();
+    const revision = options.at ?? this.#followers.revision;
+    if (revision > this.#followers.revision) throw future(revision, this.#followers.revision);
+    const reading = { revision, overlay: new Map<string, Entry | undefined>(), upTo: revision };
+    const entries: Entry[] = [];
+    const limit = options.limit ?? Infinity;
+    let after = options.after;
+    for (;;) {
+      const size = Math.min(pageOfEntries, limit - entries.length);
+      await this.#tables.prefetch(take(this.#index.keys(prefix, after), size));
+      await this.#catchUp(reading);
+      const keys = take(rewoundKeys(this.#index, reading.overlay, prefix, after), size + 1);
+      for (const key of keys.slice(0, size)) {
+        const entry = reading.overlay.get(key) ?? this.#entry(key);
+        if (entry !== undefined) entries.push(entry);
+      }
+      const more = keys.length > size;
+      if (!more || entries.length >= limit) return { entries, revision, more };
+      after = keys[size - 1];
+    }
+  }
+
+  async count(prefix: string): Promise<number> {
+    return this.#index.count(prefix);
+  }
+
+  put(key: string, value: Uint8Array, expected: Revision, options: { expiresAfterSeconds?: number } = {}): Promise<Entry> {
+    const seconds = options.expiresAfterSeconds;
+    const lease = seconds === undefined ? undefined : { deadline: this.#clock.now() + seconds * 1000, seconds };
+    // The caller may reuse its buffer before the write's turn comes.
+    const copy = Uint8Array.from(value);
+    return new Promise((resolve, reject) => this.#enqueue({ type: "put", key, value: copy, expected, lease, resolve, reject }));
+  }
+
+  delete(key: string, expected: Revision): Promise<Revision> {
+    return new Promise((resolve, reject) => this.#enqueue({ type: "delete", key, expected, resolve, reject }));
+  }
+
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+    this.#throwIfClosed();
+    this.#throwIfCompacted(after);
+    for await (const next of this.#followers.follow(prefix, after, signal, (from) => this.#commitsAfter(from))) {
+      if ("progress" in next) yield next;
+      else yield* matching(next.record, prefix);
+    }
+  }
+
+  requestProgress(): void {
+    this.#followers.requestProgress();
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    this.#throwIfClosed();
+    if (revision > this.#followers.revision) throw future(revision, this.#followers.revision);
+    if (revision <= this.#floor) return;
+    this.#floor = revision;
+    await this.#tables.setCompacted(revision);
+    while (!this.#closed.signal.aborted && (await this.#tables.forget(revision, 1000)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    this.#followers.end(closedError());
+    await this.#writing;
+    await this.#tables.close();
+    this.#release();
+  }
+
+  /** As readers see it: while the key's next version is being written, the one before. */
+  #entry(key: string): Entry | undefined {
+    if (this.#inFlight?.has(key) === true) return this.#inFlight.before(key);
+    if (!this.#index.has(key)) return undefined;
+    const stored = this.#tables.value(key);
+    return stored && { key, ...stored };
+  }
+
+  #commitsAfter(after: Revision): readonly Commit[] {
+    this.#throwIfCompacted(after);
+    if (after >= this.#recent.floor) return this.#recent.after(after, pageOfCommits);
+    return this.#tables.commits(after, this.#followers.revision, pageOfCommits);
+  }
+
+  /** Brings the overlay up to what readers see now, without a pause behind its last step. */
+  async #catchUp(reading: { overlay: Overlay<Entry>; upTo: Revision }): Promise<void> {
+    for (let first = true; reading.upTo < this.#followers.revision; first = false) {
+      if (!first) await this.#tables.pause();
+      for (const commit of this.#commitsAfter(reading.upTo)) {
+        extendOverlay(reading.overlay, commit.changes);
+        reading.upTo = commit.revision;
+      }
+    }
+    this.#throwIfCompacted(reading.upTo);
+  }
+
+  #enqueue(request: WriteRequest): void {
+    if (this.#failure !== undefined || this.#closed.signal.aborted) {
+      request.reject(this.#failure ?? closedError());
+      return;
+    }
+    this.#queue.push(request);
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    // Requests of the same turn belong to the same group.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = new Group(this.#followers.revision, (key) => this.#entry(key));
+      for (const request of this.#queue.splice(0, largestGroup)) group.decide(request);
+      if (group.writes.length > 0) await this.#write(group);
+    }
+    // In the same turn as the look at the queue, so that a request that comes now starts anew.
+    this.#writing = undefined;
+  }
+
+  async #write(group: Group): Promise<void> {
+    this.#inFlight = group;
+    try {
+      await this.#tables.write(group.writes);
+    } catch (error) {
+      group.fail(this.#writeFailed(error));
+      return;
+    } finally {
+      this.#inFlight = undefined;
+    }
+    for (const { commit, leases } of group.writes) {
+      for (const { key, value } of commit.changes) {
+        if (value === undefined) this.#index.delete(key);
+        else this.#index.set(key, commit.revision);
+      }
+      for (const [key, lease] of leases) this.#setExpiry(key, lease);
+      this.#recent.append(commit);
+      if (this.#recent.length > recentCommits) this.#recent.forgetOldest();
+    }
+    for (const { commit } of group.writes) {
+      this.#followers.announce({ revision: commit.revision, keys: commit.changes.map(({ key }) => key) });
+    }
+    group.succeed();
+  }
+
+  /** A transaction that found no room left nothing behind, and later ones may fit. After any other failure only the disk knows. */
+  #writeFailed(cause: unknown): StorageError {
+    this.#log.error("the store could not be written", { error: cause });
+    if (isNoSpace(cause, this.#tables.freeBytes()) && this.#tables.rereadRevision() === this.#followers.revision) {
+      return new StorageError("NoSpace", "there is no space left for the store; reads go on", { cause });
+    }
+    this.#failure = new StorageError("Unavailable", "an earlier write of the store failed; it must be opened again", { cause });
+    return new StorageError("OutcomeUnknown", "the write failed and may or may not be on the disk", { cause });
+  }
+
+  #loadLeases(): ExpiryQueue {
+    const queue = new ExpiryQueue(this.#clock);
+    for (const [key, { deadline, seconds }] of this.#tables.leases()) {
+      queue.set(key, Math.min(deadline - this.#clock.now(), seconds * 1000));
+    }
+    return queue;
+  }
+
+  #setExpiry(key: string, lease: Lease | undefined): void {
+    if (lease === undefined) this.#expiries.clear(key);
+    else this.#expiries.set(key, lease.seconds * 1000);
+  }
+
+  async #expire(keys: readonly string[]): Promise<void> {
+    const revisions = new Map(keys.map((key) => [key, this.#index.get(key)]));
+    await new Promise<void>((resolve) => {
+      const reject = (error: unknown) => {
+        this.#log.warn("expired keys could not be deleted", { error });
+        resolve();
+      };
+      this.#enqueue({ type: "expire", revisions, resolve, reject });
+    });
+  }
+
+  #throwIfCompacted(revision: Revision): void {
+    if (revision < this.#floor) throw expired(revision, this.#floor);
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed.signal.aborted) throw closedError();
+  }
+}
+
+function closedError(): StorageError {
+  return new StorageError("Unavailable", "the store is closed");
+}
+
+/** lmdb reports a write that was cut short for lack of room as EIO. */
+function isNoSpace(error: unknown, freeBytes: number): boolean {
+  const { code } = error as { code?: unknown };
+  const said = code === constants.errno.ENOSPC || code === constants.errno.EDQUOT || code === mapFull;
+  return said || (code === constants.errno.EIO && freeBytes < littleSpace);
+}
+
+const mapFull = -30792;
+const littleSpace = 16 * 1024 * 1024;
+
+function take(keys: Generator<string>, count: number): string[] {
+  const taken: string[] = [];
+  if (count <= 0) return taken;
+  for (const key of keys) {
+    taken.push(key);
+    if (taken.length >= count) break;
+  }
+  return taken;
+}

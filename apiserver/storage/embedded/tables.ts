@@ -1,0 +1,188 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { open, type Database, type RootDatabase } from "lmdb";
+import { emptyStoreRevision, type Commit } from "../commit.ts";
+import { StorageError, type Revision } from "../storage.ts";
+import { decodeCommit, encodeChanges } from "./log-record.ts";
+
+/** When a key expires: the wall time in milliseconds, and how long it was to live, which bounds what a clock set back can add. */
+export interface Lease {
+  readonly deadline: number;
+  readonly seconds: number;
+}
+
+/** Everything one commit writes. Applied together or not at all. */
+export interface TableWrite {
+  readonly commit: Commit;
+  /** By key: its new lease, or undefined where it has none any more. */
+  readonly leases: ReadonlyMap<string, Lease | undefined>;
+}
+
+/**
+ * What lies on the disk:
+ * - `objects`: key → revision (a double) and value;
+ * - `log`: revision → its changes with their previous values;
+ * - `leases`: key → deadline and seconds (doubles);
+ * - `meta`: `format`, and the `revision` and `compacted` revision (doubles).
+ *
+ * Writes are durable when their promise resolves: lmdb syncs inside each transaction.
+ */
+export class Tables {
+  readonly #directory: string;
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #objects: Database<Buffer, string>;
+  readonly #log: Database<Buffer, number>;
+  readonly #leases: Database<Buffer, string>;
+  readonly #meta: Database<Buffer, string>;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o700);
+    const path = join(directory, "data");
+    try {
+      this.#root = open({
+        path,
+        maxDbs: 8,
+        overlappingSync: false,
+        eventTurnBatching: false,
+        noSubdir: true,
+        encoding: "binary",
+      });
+      const table = <K extends string | number>(name: string) => this.#root.openDB<Buffer, K>({ name, encoding: "binary" });
+      this.#objects = table("objects");
+      this.#log = table("log");
+      this.#leases = table("leases");
+      this.#meta = table("meta");
+    } catch (error) {
+      throw new StorageError("Corrupt", `the store in ${directory} cannot be opened: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    for (const name of readdirSync(directory)) {
+      if (name.startsWith("data") && existsSync(join(directory, name))) chmodSync(join(directory, name), 0o600);
+    }
+    this.#checkFormat(directory);
+  }
+
+  get revision(): Revision {
+    return this.#meta.get("revision")?.readDoubleBE() ?? emptyStoreRevision;
+  }
+
+  get compacted(): Revision {
+    return this.#meta.get("compacted")?.readDoubleBE() ?? emptyStoreRevision;
+  }
+
+  /** Copies; nothing of it changes later. */
+  value(key: string): { readonly revision: Revision; readonly value: Uint8Array } | undefined {
+    const stored = this.#objects.getBinary(key);
+    return stored && { revision: stored.readDoubleBE(), value: stored.subarray(8) };
+  }
+
+  /** Brings the pages of these objects into memory off the main thread. */
+  async prefetch(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.#objects.prefetch([...keys]);
+  }
+
+  /** Lets others run: a task of lmdb's worker thread, which comes back by the event loop. */
+  async pause(): Promise<void> {
+    await this.#meta.prefetch(["revision"]);
+  }
+
+  *revisions(): Generator<readonly [string, Revision]> {
+    for (const { key, value } of this.#objects.getRange({ snapshot: true })) yield [key, value.readDoubleBE()];
+  }
+
+  *leases(): Generator<readonly [string, Lease]> {
+    for (const { key, value } of this.#leases.getRange({})) {
+      yield [key, { deadline: value.readDoubleBE(0), seconds: value.readDoubleBE(8) }];
+    }
+  }
+
+  /** At most `limit` commits after `after` and up to `upTo`. */
+  commits(after: Revision, upTo: Revision, limit: number): Commit[] {
+    const range = this.#log.getRange({ start: after + 1, end: upTo + 1, limit });
+    return Array.from(range, ({ key, value }) => decodeCommit(key, value));
+  }
+
+  /** Rejects with the cause that lmdb names; then nothing of it was applied if `rereadRevision` has not moved. */
+  async write(writes: readonly TableWrite[]): Promise<void> {
+    await this.#transact((operations) => {
+      for (const { commit, leases } of writes) {
+        for (const { key, value } of commit.changes) {
+          if (value === undefined) operations.push(this.#objects.remove(key));
+          else operations.push(this.#objects.put(key, Buffer.concat([double(commit.revision), value])));
+        }
+        for (const [key, lease] of leases) {
+          if (lease === undefined) operations.push(this.#leases.remove(key));
+          else operations.push(this.#leases.put(key, Buffer.concat([double(lease.deadline), double(lease.seconds)])));
+        }
+        operations.push(this.#log.put(commit.revision, encodeChanges(commit.changes)));
+      }
+      const last = writes.at(-1)?.commit.revision;
+      if (last !== undefined) operations.push(this.#meta.put("revision", double(last)));
+    });
+  }
+
+  async setCompacted(revision: Revision): Promise<void> {
+    await this.#transact((operations) => operations.push(this.#meta.put("compacted", double(revision))));
+  }
+
+  /** Forgets some commits up to `revision`. @returns whether there may be more. */
+  async forget(revision: Revision, limit: number): Promise<boolean> {
+    const old = Array.from(this.#log.getKeys({ end: revision + 1, limit }));
+    await this.#transact((operations) => operations.push(...old.map((key) => this.#log.remove(key))));
+    return old.length === limit;
+  }
+
+  /** What is left for this user where the store lies. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#directory);
+    return bavail * bsize;
+  }
+
+  /** What the disk says after a failed write. */
+  rereadRevision(): Revision {
+    this.#root.resetReadTxn();
+    return this.revision;
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  /** One transaction. Each operation's promise rejects too when it fails, so none may be left unheard. */
+  async #transact(add: (operations: Promise<boolean>[]) => void): Promise<void> {
+    const operations: Promise<boolean>[] = [];
+    const transaction = this.#root.batch(() => add(operations));
+    const [outcome] = await Promise.allSettled([transaction, ...operations]);
+    this.#root.resetReadTxn();
+    if (outcome.status === "rejected") throw await causeOf(outcome.reason);
+  }
+
+  #checkFormat(directory: string): void {
+    const found = this.#meta.get("format")?.toString();
+    if (found === undefined) this.#meta.putSync("format", Buffer.from(format));
+    else if (found !== format) {
+      throw new StorageError("Corrupt", `the store in ${directory} has format ${found}, and this version reads ${format}`);
+    }
+  }
+}
+
+const format = "skiff.1";
+
+/** lmdb rejects with an error that says "see commitError", a promise that rejects with the real one. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const commitError = (error as { commitError?: Promise<unknown> }).commitError;
+  if (commitError === undefined) return error;
+  return commitError.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+}
+
+function double(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleBE(value);
+  return bytes;
+}

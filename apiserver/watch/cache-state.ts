@@ -1,0 +1,66 @@
+import type { KubeObject } from "#api/object";
+import { ChangeLog } from "../storage/change-log.ts";
+import { OrderedMap } from "../storage/ordered-map.ts";
+import type { Entry, Revision, WatchBatch } from "../storage/storage.ts";
+import { CachedObject } from "./cached-object.ts";
+import { ObjectIndex } from "./object-index.ts";
+
+/** A put has `current`, a deletion only `previous`. */
+export interface CachedEvent {
+  readonly revision: Revision;
+  readonly current?: CachedObject;
+  readonly previous?: CachedObject;
+}
+
+/** What happened at one revision below the cache's prefix. */
+export interface CachedCommit {
+  readonly revision: Revision;
+  readonly events: readonly CachedEvent[];
+  /** Monotonic time at which it was seen here. */
+  readonly seenAt: number;
+}
+
+export type IndexFunctions = Readonly<Record<string, (object: KubeObject) => string | undefined>>;
+
+/** The current objects of one prefix, their indexes, and the latest commits. Replaced as a whole when the cache must list again. */
+export class CacheState {
+  readonly objects = new OrderedMap<CachedObject>();
+  readonly commits: ChangeLog<CachedCommit>;
+  readonly #indexes: ReadonlyMap<string, ObjectIndex>;
+
+  constructor(revision: Revision, indexes: IndexFunctions) {
+    this.commits = new ChangeLog(revision);
+    this.#indexes = new Map(
+      Object.entries(indexes).map(([name, valueOf]) => [name, new ObjectIndex(({ object }) => valueOf(object))]),
+    );
+  }
+
+  load(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#replace(undefined, new CachedObject(entry));
+  }
+
+  apply(batch: Extract<WatchBatch, { changes: unknown }>, seenAt: number): CachedCommit {
+    const { revision } = batch;
+    const events = batch.changes.map(({ key, value, previous }): CachedEvent => {
+      const before = this.objects.get(key) ?? (previous && new CachedObject(previous));
+      const current = value && new CachedObject({ key, value, revision });
+      this.#replace(before, current);
+      return { revision, ...(current && { current }), ...(before && { previous: before }) };
+    });
+    const commit = { revision, events, seenAt };
+    this.commits.append(commit);
+    return commit;
+  }
+
+  find(index: string, value: string, prefix: string): CachedObject[] {
+    const found = this.#indexes.get(index);
+    if (found === undefined) throw new Error(`the watch cache has no index ${index}`);
+    return found.find(value, prefix);
+  }
+
+  #replace(previous: CachedObject | undefined, current: CachedObject | undefined): void {
+    if (current !== undefined) this.objects.set(current.key, current);
+    else if (previous !== undefined) this.objects.delete(previous.key);
+    for (const index of this.#indexes.values()) index.replace(previous, current);
+  }
+}

@@ -1,0 +1,334 @@
+import type { Clock } from "#base/clock";
+import type { Logger } from "#base/logger";
+import { expired, future } from "../storage/change-log.ts";
+import { Followers } from "../storage/followers.ts";
+import { historyMs } from "../storage/keep-history.ts";
+import { compareKeys } from "../storage/ordered-map.ts";
+import { extendOverlay, rewoundKeys, type Overlay } from "../storage/rewind.ts";
+import {
+  hasStorageReason,
+  StorageError,
+  type Entry,
+  type Page,
+  type Revision,
+  type Storage,
+  type WatchBatch,
+} from "../storage/storage.ts";
+import { CacheState, type CachedCommit, type CachedEvent, type IndexFunctions } from "./cache-state.ts";
+import type { CachedObject } from "./cached-object.ts";
+import { RevisionWaiters } from "./revision-waiters.ts";
+
+export interface WatchCacheOptions {
+  readonly storage: Storage;
+  /** Of one resource, with a slash at its end. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly indexes?: IndexFunctions;
+  /** The most commits kept for watchers and older lists, however young. */
+  readonly historySize?: number;
+}
+
+/** What a watcher is given: the events of one revision, or word that nothing up to `progress` is missing. */
+export type CachedBatch = { readonly events: readonly CachedEvent[] } | { readonly progress: Revision };
+
+/**
+ * The objects of one resource, in memory and up to date, with what happened to them lately: one reader of the storage for any
+ * number of clients. One write is encoded once for all of them.
+ *
+ * It is itself a `Storage` for its prefix: reads are answered from here as consistently as there, writes go through.
+ */
+export class WatchCache implements Storage {
+  readonly #storage: Storage;
+  readonly #prefix: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #indexes: IndexFunctions;
+  readonly #historySize: number;
+  readonly #closed = new AbortController();
+  #state: CacheState;
+  #followers = new Followers(0);
+  readonly #waiters: RevisionWaiters;
+  #ready = false;
+  #progressWanted = false;
+  #following: Promise<void> | undefined;
+
+  constructor({ storage, prefix, clock, log, indexes = {}, historySize = 10_000 }: WatchCacheOptions) {
+    this.#storage = storage;
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#log = log;
+    this.#indexes = indexes;
+    this.#historySize = historySize;
+    this.#state = new CacheState(0, indexes);
+    this.#waiters = new RevisionWaiters(clock);
+  }
+
+  /** Filled at least once since the start. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Everything up to this revision has been seen. */
+  get current(): Revision {
+    return this.#followers.revision;
+  }
+
+  /** How many watchers there are. */
+  get watchers(): number {
+    return this.#followers.size;
+  }
+
+  /** Resolves once filled, and keeps following until the signal aborts. Retries while the storage is unavailable. */
+  async start(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#closed.signal]);
+    await this.#fillRetrying(either);
+    this.#following = this.#follow(either).finally(() => this.#followers.end(closedError()));
+  }
+
+  /** For a consistent read: waits until the cache has seen everything acknowledged before the call. @returns what it has seen */
+  async freshen(signal?: AbortSignal): Promise<Revision> {
+    const revision = await this.#storage.revision();
+    while (this.current < revision) {
+      this.#storage.requestProgress();
+      await this.waitFor(revision, { timeoutMs: 100, ...(signal && { signal }) });
+      if (this.#closed.signal.aborted) throw closedError();
+    }
+    return this.current;
+  }
+
+  /** @returns false when the time is up first. Rejects with the signal's reason. */
+  async waitFor(revision: Revision, options: { timeoutMs: number; signal?: AbortSignal }): Promise<boolean> {
+    if (this.current >= revision) return true;
+    this.#storage.requestProgress();
+    return this.#waiters.wait(revision, options);
+  }
+
+  getCached(key: string): CachedObject | undefined {
+    return this.#state.objects.get(key);
+  }
+
+  /** In key order. */
+  listCached(prefix: string = this.#prefix): readonly CachedObject[] {
+    return [...this.#state.objects.values(prefix)];
+  }
+
+  countCached(prefix: string = this.#prefix): number {
+    return this.#state.objects.count(prefix);
+  }
+
+  /** In key order. */
+  byIndex(index: string, value: string, prefix: string = this.#prefix): readonly CachedObject[] {
+    return this.#state.find(index, value, prefix);
+  }
+
+  /** As it was at an older revision. @throws StorageError Expired, Future */
+  listAt(prefix: string, revision: Revision): readonly CachedObject[] {
+    if (revision > this.current) throw future(revision, this.current);
+    this.#trim();
+    const overlay: Overlay<CachedObject> = new Map();
+    for (const { events } of this.#state.commits.after(revision)) {
+      extendOverlay(
+        overlay,
+        events.map(({ current, previous }) => ({ key: current?.key ?? previous?.key ?? "", previous })),
+      );
+    }
+    if (overlay.size === 0) return this.listCached(prefix);
+    const keys = [...rewoundKeys(this.#state.objects, overlay, prefix)];
+    return keys.map((key) => overlay.get(key) ?? this.#state.objects.get(key)).filter((object) => object !== undefined);
+  }
+
+  /**
+   * Everything below `prefix` after `after`, in order. A watcher that falls so far behind that its position leaves the history is
+   * ended (the iterator returns), so that its client comes back. @throws StorageError Expired when `after` has left the history
+   * before it began, or the cache had to list again.
+   */
+  async *watchCached(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch> {
+    this.#trim();
+    const { commits } = this.#state;
+    commits.after(after, 0);
+    const read = (from: Revision): readonly CachedCommit[] => {
+      if (from < commits.floor) throw new Overrun();
+      return commits.after(from, 64);
+    };
+    try {
+      for await (const next of this.#followers.follow(prefix, after, signal, read)) {
+        if ("progress" in next) {
+          yield next;
+          continue;
+        }
+        const events = next.record.events.filter((event) => keyOf(event).startsWith(prefix));
+        if (events.length > 0) yield { events };
+      }
+    } catch (error) {
+      if (!(error instanceof Overrun)) throw error;
+      this.#log.warn("a watcher could not keep up and was ended", { prefix });
+    }
+  }
+
+  async revision(): Promise<Revision> {
+    return this.#storage.revision();
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    await this.freshen();
+    return this.getCached(key);
+  }
+
+  async list(prefix: string, options: { after?: string; limit?: number; at?: Revision } = {}): Promise<Page> {
+    const seen = await this.freshen();
+    const revision = options.at ?? seen;
+    this.#trim();
+    if (revision < this.#state.commits.floor) return this.#storage.list(prefix, options);
+    const all = this.listAt(prefix, revision);
+    const { after, limit = Infinity } = options;
+    const start = after === undefined ? 0 : firstBehind(all, after);
+    return { entries: all.slice(start, start + limit), revision, more: all.length > start + limit };
+  }
+
+  async count(prefix: string): Promise<number> {
+    await this.freshen();
+    return this.countCached(prefix);
+  }
+
+  put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry> {
+    return this.#storage.put(key, value, expected, options);
+  }
+
+  delete(key: string, expected: Revision): Promise<Revision> {
+    return this.#storage.delete(key, expected);
+  }
+
+  /** As the storage's own: what has left the history here is read from there, and a slow watcher loses nothing. */
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+    let position = after;
+    if (after >= this.#state.commits.floor) {
+      for await (const batch of this.watchCached(prefix, after, signal)) {
+        if ("progress" in batch) {
+          yield batch;
+          continue;
+        }
+        position = batch.events[0]?.revision ?? position;
+        yield { revision: position, changes: batch.events.map(changeOf) };
+      }
+    }
+    yield* this.#storage.watch(prefix, position, signal);
+  }
+
+  /** Asks for a `progress` for every watcher of this cache. Consistent reads do not trouble them with theirs. */
+  requestProgress(): void {
+    this.#progressWanted = true;
+    this.#storage.requestProgress();
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    await this.#storage.compact(revision);
+    await this.freshen();
+    this.#state.commits.forget(revision);
+  }
+
+  /** Ends the cache and its watchers; the storage stays open. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#following;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        for await (const batch of this.#storage.watch(this.#prefix, this.current, signal)) this.#take(batch);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (hasStorageReason(error, "Expired")) {
+          await this.#fillRetrying(signal);
+        } else {
+          this.#log.warn("the watch cache lost its storage and tries again", { prefix: this.#prefix, error });
+          await this.#clock.sleep(retryMs, signal).catch(() => undefined);
+        }
+      }
+    }
+  }
+
+  #take(batch: WatchBatch): void {
+    if ("progress" in batch) {
+      this.#followers.advance(batch.progress);
+      if (this.#progressWanted) this.#followers.requestProgress();
+      this.#progressWanted = false;
+    } else {
+      const { revision, events } = this.#state.apply(batch, this.#clock.monotonic());
+      this.#trim();
+      this.#followers.announce({ revision, keys: events.map(keyOf) });
+    }
+    this.#waiters.reached(this.current);
+  }
+
+  /** Five minutes of history, and never more than `historySize` commits. */
+  #trim(): void {
+    const { commits } = this.#state;
+    const old = this.#clock.monotonic() - historyMs;
+    while (commits.length > this.#historySize || (commits.oldest !== undefined && commits.oldest.seenAt < old)) {
+      commits.forgetOldest();
+    }
+  }
+
+  async #fillRetrying(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#fill();
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#log.warn("the watch cache could not be filled and tries again", { prefix: this.#prefix, error });
+        await this.#clock.sleep(retryMs, signal);
+      }
+    }
+  }
+
+  async #fill(): Promise<void> {
+    let page = await this.#storage.list(this.#prefix, { limit: pageSize });
+    const { revision } = page;
+    const state = new CacheState(revision, this.#indexes);
+    state.load(page.entries);
+    while (page.more) {
+      const after = page.entries.at(-1)?.key ?? "";
+      page = await this.#storage.list(this.#prefix, { limit: pageSize, after, at: revision });
+      state.load(page.entries);
+    }
+    const previous = this.#followers;
+    this.#state = state;
+    this.#followers = new Followers(revision);
+    this.#ready = true;
+    previous.end(expired(previous.revision, revision));
+    this.#waiters.reached(revision);
+  }
+}
+
+const pageSize = 500;
+const retryMs = 1000;
+
+/** A watcher's position has left the history. */
+class Overrun extends Error {}
+
+function keyOf({ current, previous }: CachedEvent): string {
+  return current?.key ?? previous?.key ?? "";
+}
+
+function changeOf({ current, previous }: CachedEvent): { key: string; value?: Uint8Array; previous?: Entry } {
+  const key = current?.key ?? previous?.key ?? "";
+  return { key, ...(current && { value: current.value }), ...(previous && { previous }) };
+}
+
+function firstBehind(objects: readonly CachedObject[], after: string): number {
+  let low = 0;
+  let high = objects.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareKeys(objects[middle]?.key ?? "", after) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function closedError(): StorageError {
+  return new StorageError("Unavailable", "the watch cache is closed");
+}
