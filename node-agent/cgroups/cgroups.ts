@@ -13,3 +13,18 @@ export interface Cgroups {
   /** Names directly below `path`. */
   children(path: string): Promise<readonly string[]>;
 }
+
+/** What the runtime reads of the groups of its containers. */
+export interface ContainerCgroups extends Cgroups {
+  /** @returns undefined when there is no such group */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  /** How many processes of exactly this group the kernel killed for lack of memory. 0 when there is no such group. */
+  oomKills(path: string): Promise<number>;
+  /** Sends SIGKILL to everything in it and below. */
+  kill(path: string): Promise<void>;
+}
+
+export interface CgroupUsage {
+  readonly cpuNanoseconds: number;
+  readonly workingSetBytes: number;
+}

@@ -48,6 +48,9 @@ export interface SandboxConfig {
   readonly hostname: string;
   /** Share the node's network instead of having one of its own. */
   readonly hostNetwork: boolean;
+  /** Share the machine's processes and System V IPC; absent: its own. */
+  readonly hostPid?: boolean;
+  readonly hostIpc?: boolean;
   /** Of the pod, made by the agent: a path below each controller's root, e.g. `/skiff/dev/node-1/kubepods/pod1234`. */
   readonly cgroupParent: string;
   /** Container logs go below this folder. */
@@ -117,6 +120,8 @@ export interface ContainerSecurity {
   /** Without `CAP_`; `ALL` is understood in both. */
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
+  /** Absent: `RuntimeDefault`. Privileged containers are never confined. */
+  readonly seccompProfile?: "RuntimeDefault" | "Unconfined";
 }
 
 export interface Container {
@@ -134,7 +139,7 @@ export interface Container {
   readonly startedAt?: number;
   readonly finishedAt?: number;
   readonly exitCode?: number;
-  /** `OOMKilled`, `Error` or `Completed` of an exited one. */
+  /** `OOMKilled`, `Error`, `Completed`, or `ContainerStatusUnknown` (with exit code 137) of an exited one. */
   readonly reason?: string;
   readonly message?: string;
 }
@@ -156,7 +161,13 @@ export interface ExecResult {
 /** The `reason`s are what kubectl shows of a waiting container. */
 export class RuntimeError extends Error {
   override readonly name = "RuntimeError";
-  readonly reason: "ImageNotPresent" | "CreateContainerError" | "RunContainerError" | "CreateContainerConfigError" | "CreatePodSandboxError" | "RuntimeUnavailable";
+  readonly reason:
+    | "ImageNotPresent"
+    | "CreateContainerError"
+    | "RunContainerError"
+    | "CreateContainerConfigError"
+    | "CreatePodSandboxError"
+    | "RuntimeUnavailable";
 
   constructor(reason: RuntimeError["reason"], message: string, options?: ErrorOptions) {
     super(message, options);

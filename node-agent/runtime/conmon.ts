@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import type { ProcessIdentity } from "./process-table.ts";
+import { identifyProcess } from "./process-table.ts";
+
+export interface ConmonOptions {
+  readonly conmonBinary: string;
+  readonly runtimeBinary: string;
+  /** Before the runtime's own command, e.g. `--root DIR`. */
+  readonly runtimeArguments: readonly string[];
+  readonly id: string;
+  readonly name: string;
+  /** Holds config.json; conmon puts its sockets and fifos here too. */
+  readonly bundle: string;
+  readonly exitDirectory: string;
+  readonly logFile: string;
+  readonly tty: boolean;
+}
+
+export interface MonitoredContainer {
+  readonly monitor?: ProcessIdentity;
+  readonly init: ProcessIdentity;
+}
+
+/**
+ * Creates a container under a monitor of its own, which outlives this program: it holds the container's outputs, writes the log
+ * in the CRI's format, reaps the container and leaves its exit code in the exit directory.
+ * @throws Error with the runtime's words when the runtime refuses
+ */
+export async function createUnderConmon(options: ConmonOptions): Promise<MonitoredContainer> {
+  const monitorFile = join(options.bundle, "conmon.pid");
+  const diagnostics = await open(join(options.bundle, "conmon.log"), "a", 0o600);
+  try {
+    const answer = await spawnConmon(conmonArguments(options, monitorFile), options.conmonBinary, diagnostics.fd);
+    if (answer.data <= 0) throw new Error(await refusal(answer, options));
+    const init = await identifyProcess(answer.data);
+    const monitor = await identifyProcess(Number(await readFile(monitorFile, "utf8")));
+    // Gone already: an identity that matches no process, so that the exit file decides.
+    return { init: init ?? { pid: answer.data, startTime: 0 }, ...(monitor !== undefined && { monitor }) };
+  } finally {
+    await diagnostics.close();
+  }
+}
+
+/** Makes the monitor write to a new file at the log's path. Gone already: there is nothing to do. */
+export async function reopenConmonLog(bundle: string): Promise<void> {
+  const nonBlockingWrite = 0o1 | 0o4000;
+  try {
+    const control = await open(join(bundle, "ctl"), nonBlockingWrite);
+    await control.write("2 0 0\n").finally(() => control.close());
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENXIO" && code !== "ENOENT") throw error;
+  }
+}
+
+interface Answer {
+  readonly data: number;
+  readonly message?: string;
+}
+
+function conmonArguments(options: ConmonOptions, monitorFile: string): readonly string[] {
+  return [
+    ...["--api-version", "1", "-c", options.id, "-u", options.id, "-n", options.name],
+    ...["-r", options.runtimeBinary, ...options.runtimeArguments.flatMap((argument) => ["--runtime-arg", argument])],
+    ...["-b", options.bundle, "-p", join(options.bundle, "init.pid"), "--conmon-pidfile", monitorFile],
+    ...["--exit-dir", options.exitDirectory, "--full-attach", "--no-sync-log", "-l", `k8s-file:${options.logFile}`],
+    ...(options.tty ? ["-t"] : []),
+  ];
+}
+
+/** conmon forks and answers on descriptor 3 with one JSON line; the forked one lives on. */
+async function spawnConmon(args: readonly string[], binary: string, diagnostics: number): Promise<Answer> {
+  const child = spawn(binary, args, {
+    stdio: ["ignore", "ignore", diagnostics, "pipe"],
+    env: { _OCI_SYNCPIPE: "3", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    detached: true,
+  });
+  const spawned = new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await spawned;
+  const pipe = child.stdio[3] as Readable;
+  const line = await firstLine(pipe);
+  pipe.destroy();
+  await ended;
+  return line === undefined ? { data: -1 } : (JSON.parse(line) as Answer);
+}
+
+function firstLine(stream: Readable): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = "";
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      const end = text.indexOf("\n");
+      if (end !== -1) resolve(text.slice(0, end));
+    });
+    stream.on("close", () => resolve(text === "" ? undefined : text));
+    stream.on("error", () => resolve(undefined));
+  });
+}
+
+/** The runtime writes its reason where conmon's own diagnostics go, unless conmon passes it on. */
+async function refusal(answer: Answer, options: ConmonOptions): Promise<string> {
+  const written = await readFile(join(options.bundle, "conmon.log"), "utf8");
+  const lastLine = written.trim().split("\n").at(-1) ?? "";
+  return answer.message?.trim() || lastLine || "the runtime gave no reason";
+}

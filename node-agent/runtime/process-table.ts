@@ -1,0 +1,47 @@
+import { readFile, readdir } from "node:fs/promises";
+
+/** A process, safe against the reuse of its number: `startTime` is field 22 of /proc/PID/stat, in clock ticks since boot. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: number;
+}
+
+/** @returns undefined when there is no such process */
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  const stat = await readStat(pid);
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime };
+}
+
+/** A zombie is not alive: it waits for its parent only. */
+export async function isAlive(process: ProcessIdentity): Promise<boolean> {
+  const stat = await readStat(process.pid);
+  return stat?.startTime === process.startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** Signals it unless it is gone or its number belongs to another by now. */
+export async function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals | number): Promise<void> {
+  if (!(await isAlive(target))) return;
+  try {
+    process.kill(target.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+export async function listProcessIds(): Promise<readonly number[]> {
+  return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+/** The command name in parentheses may itself hold spaces and parentheses. */
+export function parseStat(text: string): { state: string; startTime: number } {
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", startTime: Number(fields[19]) };
+}
+
+async function readStat(pid: number): Promise<{ state: string; startTime: number } | undefined> {
+  try {
+    return parseStat(await readFile(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runChecked } from "./run-command.ts";
+import type { SandboxConfig } from "./runtime.ts";
+import { mount, mountFlags, unmount } from "./syscalls.ts";
+
+const namespaceMagic = 0x6e736673;
+const tmpfsMagic = 0x01021994;
+
+/** Where a sandbox's namespaces are bound, all below one folder. They hold without any process. */
+export interface SandboxPaths {
+  readonly folder: string;
+  readonly network?: string;
+  readonly ipc?: string;
+  readonly uts: string;
+  readonly sharedMemory: string;
+  readonly hostnameFile: string;
+}
+
+export function sandboxPaths(runDirectory: string, id: string, config: SandboxConfig): SandboxPaths {
+  const folder = join(runDirectory, "sandboxes", id);
+  return {
+    folder,
+    ...(!config.hostNetwork && { network: join(folder, "net") }),
+    ...(config.hostIpc !== true && { ipc: join(folder, "ipc") }),
+    uts: join(folder, "uts"),
+    sharedMemory: config.hostIpc === true ? "/dev/shm" : join(folder, "shm"),
+    hostnameFile: join(folder, "hostname"),
+  };
+}
+
+/** Makes what is missing of it, from nothing or from what a crash left. */
+export async function makeNamespaces(paths: SandboxPaths, config: SandboxConfig): Promise<void> {
+  await removeNamespaces(paths);
+  await mkdir(paths.folder, { recursive: true, mode: 0o711 });
+  const files = [paths.network, paths.ipc, paths.uts].filter((path) => path !== undefined);
+  await Promise.all([
+    ...files.map((path) => writeFile(path, "")),
+    writeFile(paths.hostnameFile, `${config.hostname}\n`, { mode: 0o644 }),
+  ]);
+  await runChecked(["unshare", ...unshareFlags(paths), "sh", "-c", inSandbox(config), "sh", config.hostname]);
+  if (config.hostIpc === true) return;
+  await mkdir(paths.sharedMemory, { recursive: true });
+  const flags = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
+  mount("shm", paths.sharedMemory, "tmpfs", flags, "mode=1777,size=65536k");
+}
+
+export async function removeNamespaces(paths: SandboxPaths): Promise<void> {
+  for (const name of ["net", "ipc", "uts", "shm"]) unmount(join(paths.folder, name));
+  await rm(paths.folder, { recursive: true, force: true });
+}
+
+/** Gives the namespaces up and keeps the folder. */
+export function unbindNamespaces(paths: SandboxPaths): void {
+  for (const name of ["net", "ipc", "uts"]) unmount(join(paths.folder, name));
+}
+
+/** Not after a reboot of the machine, nor once given up. */
+export async function areNamespacesBound(paths: SandboxPaths): Promise<boolean> {
+  const files = [paths.network, paths.ipc, paths.uts].filter((path) => path !== undefined);
+  const bound = await Promise.all(files.map((path) => hasFilesystem(path, namespaceMagic)));
+  const shared = paths.sharedMemory === "/dev/shm" || (await hasFilesystem(paths.sharedMemory, tmpfsMagic));
+  return bound.every(Boolean) && shared;
+}
+
+function unshareFlags(paths: SandboxPaths): readonly string[] {
+  return [
+    ...(paths.network === undefined ? [] : [`--net=${paths.network}`]),
+    ...(paths.ipc === undefined ? [] : [`--ipc=${paths.ipc}`]),
+    `--uts=${paths.uts}`,
+  ];
+}
+
+/** As containerd: low ports and ping need no privilege inside a pod's own network. */
+function inSandbox(config: SandboxConfig): string {
+  const hostname = `printf %s "$1" > /proc/sys/kernel/hostname`;
+  if (config.hostNetwork) return hostname;
+  return [
+    "set -e",
+    hostname,
+    "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",
+    "echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range",
+  ].join("\n");
+}
+
+async function hasFilesystem(path: string, magic: number): Promise<boolean> {
+  const statistics = await statfs(path).catch(() => undefined);
+  return statistics?.type === magic;
+}
