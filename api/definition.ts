@@ -26,7 +26,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Field selectors besides metadata.name and metadata.namespace. */
   selectableFields?(object: T): Readonly<Record<string, string>>;
   readonly tableColumns: readonly TableColumn[];
-  /** One cell a column, without the name, which is always the first. */
+  /** One cell a column. The name comes first by itself, unless a column is called Name. */
   tableRow(object: T, now: number): readonly TableCell[];
   /** Serves `/status`; an ordinary update keeps the stored status, an update of the status keeps everything else. */
   readonly hasStatus?: boolean;

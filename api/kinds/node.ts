@@ -15,7 +15,8 @@ export const nodeDefinition: ResourceDefinition<Node> = {
   shortNames: ["no"],
   versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Node" }],
   hasStatus: true,
-  allowCreateOnUpdate: false,
+  // An agent registers its node together with the first status.
+  prepareForCreate: (node) => node,
   withDefaults: (node) => {
     if (node.status?.capacity === undefined || node.status.allocatable !== undefined) return node;
     return { ...node, status: { ...node.status, allocatable: node.status.capacity } };

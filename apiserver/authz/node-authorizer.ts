@@ -1,0 +1,132 @@
+import { parseFieldSelector, requiredValue } from "#api/field-selector";
+import type { Pod } from "#api/generated/types";
+import { pods } from "#api/resource-type";
+import type { UserInfo } from "../authn/user.ts";
+import type { Reader } from "../registry/reader.ts";
+import type { Attributes, Authorizer, Decision } from "./authorizer.ts";
+
+const nodeUserPrefix = "system:node:";
+const nodeGroup = "system:nodes";
+
+/** The node whose agent this user is. */
+export function nodeOf(user: UserInfo): string | undefined {
+  return user.groups.includes(nodeGroup) && user.name.startsWith(nodeUserPrefix)
+    ? user.name.slice(nodeUserPrefix.length)
+    : undefined;
+}
+
+/**
+ * Lets a node's agent do what its own node and pods need and nothing else: a stolen node key must not open other nodes' secrets
+ * (upstream: plugin/pkg/auth/authorizer/node). What it may write in an object is NodeRestriction's question.
+ */
+export function nodeAuthorizer(reader: Reader): Authorizer {
+  return {
+    authorize: async (attributes) => {
+      const node = nodeOf(attributes.user);
+      return node === undefined ? { decision: "noOpinion" } : decide(node, attributes, reader);
+    },
+    authorizePath: async () => ({ decision: "noOpinion" }),
+  };
+}
+
+type Answer = { readonly decision: Decision; readonly reason?: string };
+
+const allow: Answer = { decision: "allow" };
+const refuse = (reason: string): Answer => ({ decision: "noOpinion", reason });
+
+function decide(node: string, attributes: Attributes, reader: Reader): Answer {
+  const { group, resource, verb } = attributes;
+  switch (`${resource}.${group}`) {
+    case "nodes.":
+      return decideNode(node, attributes);
+    case "leases.coordination.k8s.io":
+      return decideLease(node, attributes);
+    case "pods.":
+      return decidePod(node, attributes, reader);
+    case "secrets.":
+    case "configmaps.":
+    case "serviceaccounts.":
+      return decideReferenced(node, attributes, reader);
+    case "events.":
+      return ["create", "update", "patch"].includes(verb) ? allow : refuse("an agent only writes events");
+    case "services.":
+      return ["get", "list", "watch"].includes(verb) ? allow : refuse("an agent only reads services");
+    default:
+      return refuse("no relation to a node");
+  }
+}
+
+function decideNode(node: string, { verb, name, subresource, fieldSelector }: Attributes): Answer {
+  if (verb === "create" && subresource === undefined) return allow; // NodeRestriction checks whose it is
+  const own = name === node || fieldSelected(fieldSelector, "metadata.name") === node;
+  if (!own) return refuse(`node '${node}' cannot ${verb} another node`);
+  if (["get", "list", "watch"].includes(verb) && subresource === undefined) return allow;
+  return ["update", "patch"].includes(verb) && (subresource === undefined || subresource === "status")
+    ? allow
+    : refuse("only its node and its status");
+}
+
+function decideLease(node: string, { verb, namespace, name }: Attributes): Answer {
+  if (namespace !== "kube-node-lease") return refuse(`can only access leases in the "kube-node-lease" system namespace`);
+  if (verb === "create") return allow; // NodeRestriction checks the name
+  if (!["get", "update", "patch", "delete"].includes(verb))
+    return refuse("can only get, create, update, patch, or delete a node lease");
+  return name === node ? allow : refuse("can only access node lease with the same name as the requesting node");
+}
+
+function decidePod(node: string, { verb, namespace, name, subresource, fieldSelector }: Attributes, reader: Reader): Answer {
+  if (verb === "list" || verb === "watch") {
+    return fieldSelected(fieldSelector, "spec.nodeName") === node
+      ? allow
+      : refuse(`can only list/watch pods with spec.nodeName field selector`);
+  }
+  const pod = name === undefined ? undefined : reader.get(pods, { namespace: namespace ?? "", name });
+  // One the cache has not seen yet does not exist for the authorizer either; the agent tries again.
+  if (pod?.spec?.nodeName !== node) return refuse(`no relationship found between node '${node}' and this object`);
+  if (verb === "get" && subresource === undefined) return allow;
+  if (verb === "delete" && subresource === undefined) return allow;
+  return ["update", "patch"].includes(verb) && subresource === "status" ? allow : refuse("only the status of its pods");
+}
+
+function decideReferenced(
+  node: string,
+  { verb, resource, namespace, name, fieldSelector, subresource }: Attributes,
+  reader: Reader,
+): Answer {
+  if (subresource !== undefined) return refuse("cannot get subresource");
+  const wanted = name ?? fieldSelected(fieldSelector, "metadata.name");
+  if (!["get", "list", "watch"].includes(verb) || wanted === undefined)
+    return refuse("can only read individual resources of this type");
+  const related = reader
+    .byIndex(pods, "nodeName", node)
+    .some((pod) => pod.metadata.namespace === namespace && referencedNames(pod, resource).has(wanted));
+  return related ? allow : refuse(`no relationship found between node '${node}' and this object`);
+}
+
+/** The Secrets, ConfigMaps or ServiceAccounts a pod needs on its node. */
+export function referencedNames(pod: Pod, resource: string): ReadonlySet<string> {
+  const names = new Set<string | undefined>();
+  const spec = pod.spec;
+  if (resource === "serviceaccounts") return new Set([spec?.serviceAccountName ?? "default"]);
+  const isSecret = resource === "secrets";
+  for (const volume of spec?.volumes ?? []) {
+    names.add(isSecret ? volume.secret?.secretName : volume.configMap?.name);
+    for (const source of volume.projected?.sources ?? []) names.add(isSecret ? source.secret?.name : source.configMap?.name);
+  }
+  for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
+    for (const { valueFrom } of container.env ?? [])
+      names.add(isSecret ? valueFrom?.secretKeyRef?.name : valueFrom?.configMapKeyRef?.name);
+    for (const source of container.envFrom ?? []) names.add(isSecret ? source.secretRef?.name : source.configMapRef?.name);
+  }
+  if (isSecret) for (const secret of spec?.imagePullSecrets ?? []) names.add(secret.name);
+  return new Set([...names].filter((name) => name !== undefined && name !== "")) as Set<string>;
+}
+
+function fieldSelected(selector: string | undefined, field: string): string | undefined {
+  if (selector === undefined || selector === "") return undefined;
+  try {
+    return requiredValue(parseFieldSelector(selector), field);
+  } catch {
+    return undefined;
+  }
+}

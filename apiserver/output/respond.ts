@@ -1,0 +1,142 @@
+import yaml from "js-yaml";
+import type { ResourceDefinition } from "#api/definition";
+import type { KubeObject } from "#api/object";
+import type { ApiResponse, EncodedEvent, EncodedObject } from "#api/request";
+import { apiVersionOf } from "#api/resource-type";
+import type { Clock } from "#base/clock";
+import type { ListResult } from "../registry/list-objects.ts";
+import { eventLine } from "../registry/watch-objects.ts";
+import type { OutputForm } from "./negotiate.ts";
+import { metadataOf, parseIncludeObject, tableOf } from "./table.ts";
+
+/** Turns results of the registry into answers of the form the client asked for. */
+export interface Responder {
+  one(item: EncodedObject, status: number, warnings: readonly string[]): ApiResponse;
+  list(result: ListResult, warnings: readonly string[]): ApiResponse;
+  watch(events: AsyncIterable<readonly EncodedEvent[]>): ApiResponse;
+}
+
+/** A write to a socket of this size is worth the call and does not stall the loop. */
+const chunkSize = 128 * 1024;
+
+export function responder(definition: ResourceDefinition, form: OutputForm, query: URLSearchParams, clock: Clock): Responder {
+  const { type } = definition;
+  const include = form.as === "table" ? parseIncludeObject(query) : "Metadata";
+  const shape = (object: KubeObject, withColumns = true): KubeObject => {
+    const version = object.metadata.resourceVersion;
+    switch (form.as) {
+      case "object":
+        return object;
+      case "metadata":
+        return metadataOf(object);
+      case "table":
+        return tableOf(
+          definition,
+          [object],
+          include,
+          version === undefined ? {} : { resourceVersion: version },
+          clock.now(),
+          withColumns,
+        );
+    }
+  };
+  return {
+    one: (item, status, warnings) =>
+      form.as === "object" && form.mediaType === "application/json"
+        ? { kind: "object", status, warnings, object: item.object, bytes: () => item.bytes() }
+        : objectAnswer(shape(item.object), status, warnings, form),
+    list: (result, warnings) => {
+      const metadata = listMetadata(result);
+      if (form.as === "table") {
+        return objectAnswer(
+          tableOf(
+            definition,
+            result.items.map(({ object }) => object),
+            include,
+            metadata,
+            clock.now(),
+          ),
+          200,
+          warnings,
+          form,
+        );
+      }
+      const head =
+        form.as === "metadata"
+          ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1" }
+          : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type) };
+      const whole = (): KubeObject & { items: readonly KubeObject[] } =>
+        ({ ...head, metadata, items: result.items.map(({ object }) => shape(object)) }) as KubeObject & {
+          items: readonly KubeObject[];
+        };
+      if (form.as !== "object" || form.mediaType !== "application/json") return objectAnswer(whole(), 200, warnings, form);
+      return {
+        kind: "list",
+        status: 200,
+        warnings,
+        object: whole,
+        chunks: () => listChunks({ ...head, metadata }, result.items),
+      };
+    },
+    watch: (events) => ({
+      kind: "watch",
+      status: 200,
+      warnings: [],
+      events: form.as === "object" ? events : shapedEvents(events, shape),
+    }),
+  };
+}
+
+async function* shapedEvents(
+  events: AsyncIterable<readonly EncodedEvent[]>,
+  shape: (object: KubeObject, withColumns: boolean) => KubeObject,
+): AsyncGenerator<readonly EncodedEvent[]> {
+  let isFirst = true;
+  for await (const batch of events) {
+    yield batch.map((event) => {
+      if (event.type === "ERROR") return event;
+      const object = shape(event.object, isFirst);
+      isFirst = false;
+      return { type: event.type, object, bytes: () => eventLine(event.type, Buffer.from(JSON.stringify(object))) };
+    });
+  }
+}
+
+/** An answer made for this one request. */
+export function objectAnswer(object: KubeObject, status: number, warnings: readonly string[], form?: OutputForm): ApiResponse {
+  if (form?.mediaType === "application/yaml") {
+    const bytes = () => Buffer.from(yaml.dump(object, { lineWidth: -1, noRefs: true }));
+    return { kind: "object", status, warnings, object, bytes, headers: { "content-type": "application/yaml" } };
+  }
+  return { kind: "object", status, warnings, object, bytes: () => Buffer.from(JSON.stringify(object)) };
+}
+
+function listMetadata(result: ListResult): KubeObject["metadata"] {
+  const { resourceVersion, continue: token, remainingItemCount } = result;
+  return {
+    resourceVersion,
+    ...(token !== undefined && { continue: token }),
+    ...(remainingItemCount !== undefined && { remainingItemCount }),
+  } as KubeObject["metadata"];
+}
+
+/** The document as pieces of the kept bytes of its items. */
+function* listChunks(head: object, items: readonly EncodedObject[]): Generator<Uint8Array> {
+  let pieces: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  let size = 0;
+  for (const [index, item] of items.entries()) {
+    if (index > 0) pieces.push(comma);
+    const bytes = item.bytes();
+    pieces.push(bytes);
+    size += bytes.length;
+    if (size < chunkSize) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    size = 0;
+  }
+  pieces.push(end);
+  yield Buffer.concat(pieces);
+}
+
+const comma = Buffer.from(",");
+const end = Buffer.from("]}\n");

@@ -1,0 +1,46 @@
+import type { Binding, Pod } from "#api/generated/types";
+import type { KubeObject } from "#api/object";
+import { pods } from "#api/resource-type";
+import { conflict, invalid, StatusError } from "#api/status";
+import { notSupported, required } from "#api/field-error";
+import { timestamp } from "#base/clock";
+import type { DocumentType } from "./read-body.ts";
+
+export const bindingDocument: DocumentType = { apiVersion: "v1", kind: "Binding", schema: "io.k8s.api.core.v1.Binding" };
+
+/** @throws StatusError Invalid */
+export function validateBinding(binding: Binding, name: string): void {
+  const target = (binding.target as Binding["target"] | undefined) ?? {};
+  const causes = [];
+  if (target.kind !== undefined && target.kind !== "" && target.kind !== "Node")
+    causes.push(notSupported("target.kind", target.kind, ["Node", "<empty>"]));
+  if (target.name === undefined || target.name === "") causes.push(required("target.name"));
+  if (causes.length > 0) throw invalid({ group: "", kind: "Binding" }, name, causes);
+  if (binding.metadata.name !== undefined && binding.metadata.name !== "" && binding.metadata.name !== name) {
+    throw new StatusError("BadRequest", "name in URL does not match name in Binding object");
+  }
+}
+
+/** The pod, bound to the node for good. @throws StatusError Conflict when it is bound, or on its way out. */
+export function bound(pod: Pod, binding: Binding, now: number): KubeObject {
+  const name = pod.metadata.name ?? "";
+  const node = binding.target.name ?? "";
+  const type = { ...pods, resource: "pods/binding" };
+  if (pod.metadata.deletionTimestamp !== undefined)
+    throw conflict(type, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+  const assigned = pod.spec?.nodeName ?? "";
+  if (assigned !== "") throw conflict(type, name, `pod ${name} is already assigned to node "${assigned}"`);
+  if ((pod.spec?.schedulingGates ?? []).length > 0) throw conflict(type, name, `pod ${name} has non-empty .spec.schedulingGates`);
+  const { resourceVersion: _, ...metadata } = pod.metadata;
+  const others = (pod.status?.conditions ?? []).filter(({ type: kind }) => kind !== "PodScheduled");
+  const condition = { type: "PodScheduled", status: "True", lastTransitionTime: timestamp(now) };
+  return {
+    ...pod,
+    metadata:
+      binding.metadata.annotations === undefined
+        ? metadata
+        : { ...metadata, annotations: { ...metadata.annotations, ...binding.metadata.annotations } },
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: node },
+    status: { ...pod.status, conditions: [...others, condition] },
+  } as KubeObject;
+}

@@ -1,0 +1,27 @@
+import { StatusError } from "#api/status";
+
+const tokenVersion = "meta.k8s.io/v1";
+
+/** Where the next page begins. Opaque to clients. */
+export function continueToken(revision: number, after: string): string {
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: revision, start: after })).toString("base64url");
+}
+
+/** @throws StatusError BadRequest */
+export function parseContinueToken(token: string): { revision: number; after: string } {
+  try {
+    const { v, rv, start } = JSON.parse(Buffer.from(token, "base64url").toString()) as {
+      v?: unknown;
+      rv?: unknown;
+      start?: unknown;
+    };
+    if (v === tokenVersion && typeof rv === "number" && typeof start === "string") return { revision: rv, after: start };
+  } catch {
+    // Said below, in the words a client knows.
+  }
+  throw new StatusError("BadRequest", "continue key is not valid: it was not made by this server");
+}
+
+export function isResourceVersion(text: string): boolean {
+  return /^\d{1,16}$/.test(text);
+}

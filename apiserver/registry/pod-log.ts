@@ -1,0 +1,90 @@
+import type { Pod } from "#api/generated/types";
+import type { KubeObject, Stored } from "#api/object";
+import type { ApiResponse } from "#api/request";
+import { nodes } from "#api/resource-type";
+import { notFound, StatusError } from "#api/status";
+import type { Reader } from "./reader.ts";
+
+/** Speaks to the agent of a node. @throws StatusError as the agent answered, or ServiceUnavailable when it cannot be reached. */
+export interface NodeConnection {
+  stream(
+    node: { readonly address: string; readonly port: number },
+    path: string,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
+}
+
+const options = [
+  "follow",
+  "previous",
+  "sinceSeconds",
+  "sinceTime",
+  "timestamps",
+  "tailLines",
+  "limitBytes",
+  "stream",
+  "insecureSkipTLSVerifyBackend",
+  "pretty",
+  "container",
+];
+
+/** `pods/log`: what a container wrote, read by the agent of its node. */
+export async function podLog(
+  pod: Stored<Pod & KubeObject>,
+  query: URLSearchParams,
+  reader: Reader,
+  connection: NodeConnection,
+  signal: AbortSignal,
+): Promise<ApiResponse> {
+  const container = containerOf(pod, query.get("container") ?? "");
+  const { namespace = "", name } = pod.metadata;
+  const nodeName = pod.spec?.nodeName ?? "";
+  if (nodeName === "") {
+    const message = `pod ${name} does not have a host assigned`;
+    throw new StatusError("BadRequest", message);
+  }
+  const forwarded = new URLSearchParams([...query].filter(([key]) => options.includes(key) && key !== "container"));
+  for (const key of ["sinceSeconds", "tailLines", "limitBytes"] as const) checkNumber(pod, key, forwarded.get(key));
+  const path = `/containerLogs/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/${encodeURIComponent(container)}`;
+  const chunks = await connection.stream(nodeAddress(nodeName, reader), path, forwarded, signal);
+  return { kind: "stream", status: 200, warnings: [], contentType: "text/plain", chunks };
+}
+
+function containerOf(pod: Stored<Pod & KubeObject>, wanted: string): string {
+  const regular = (pod.spec?.containers ?? []).map(({ name }) => name);
+  const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
+  const { name } = pod.metadata;
+  if (wanted === "") {
+    const [only] = regular;
+    if (regular.length === 1 && only !== undefined) return only;
+    const initText = init.length === 0 ? "" : ` or one of the init containers: [${init.join(" ")}]`;
+    throw new StatusError(
+      "BadRequest",
+      `a container name must be specified for pod ${name}, choose one of: [${regular.join(" ")}]${initText}`,
+    );
+  }
+  if ([...regular, ...init].includes(wanted)) return wanted;
+  throw new StatusError("BadRequest", `container ${wanted} is not valid for pod ${name}`);
+}
+
+function nodeAddress(nodeName: string, reader: Reader): { address: string; port: number } {
+  const node = reader.get(nodes, { namespace: "", name: nodeName });
+  if (node === undefined) throw notFound(nodes, nodeName);
+  const address = node.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+  if (address === undefined) throw new StatusError("ServiceUnavailable", `node ${nodeName} has not reported an address yet`);
+  return { address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250 };
+}
+
+function checkNumber(pod: Stored<KubeObject>, field: string, value: string | null): void {
+  const least = field === "tailLines" ? 0 : 1;
+  if (value === null || (/^-?\d+$/.test(value) && Number(value) >= least)) return;
+  if (!/^-?\d+$/.test(value)) throw new StatusError("BadRequest", `strconv.ParseInt: parsing "${value}": invalid syntax`);
+  const detail = least === 0 ? "must be greater than or equal to 0" : "must be greater than 0";
+  const message = `PodLogOptions "${pod.metadata.name}" is invalid: ${field}: Invalid value: ${value}: ${detail}`;
+  throw new StatusError("Invalid", message, {
+    name: pod.metadata.name,
+    kind: "PodLogOptions",
+    causes: [{ reason: "FieldValueInvalid", message: `Invalid value: ${value}: ${detail}`, field }],
+  });
+}

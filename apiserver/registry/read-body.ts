@@ -1,0 +1,154 @@
+import yaml from "js-yaml";
+import { decode, DecodeError } from "#api/decode";
+import type { ResourceDefinition } from "#api/definition";
+import { duplicateFields } from "#api/duplicate-fields";
+import type { KubeObject } from "#api/object";
+import type { ApiRequest } from "#api/request";
+import { apiVersionOf } from "#api/resource-type";
+import { StatusError } from "#api/status";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+/** @throws StatusError BadRequest */
+export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+  const value = query.get("fieldValidation") ?? "";
+  if (value === "") return "Warn";
+  if (value === "Ignore" || value === "Warn" || value === "Strict") return value;
+  throw new StatusError(
+    "BadRequest",
+    `fieldValidation: Unsupported value: "${value}": supported values: "Ignore", "Strict", "Warn"`,
+  );
+}
+
+/** A document as the client sent it, and what strict validation holds against its text. */
+export interface Document {
+  readonly value: unknown;
+  readonly duplicates: readonly string[];
+}
+
+/** Parses a JSON or YAML body; one from the same process needs no parsing. @throws StatusError BadRequest, UnsupportedMediaType */
+export function parseDocument(request: Pick<ApiRequest, "body" | "contentType">, validation: FieldValidation): Document {
+  const { body } = request;
+  if (body === undefined) return { value: undefined, duplicates: [] };
+  if (!(body instanceof Uint8Array)) return { value: body, duplicates: [] };
+  const mediaType = (request.contentType.split(";")[0] ?? "").trim().toLowerCase();
+  const text = decodeUtf8(body);
+  if (mediaType === "application/yaml") return { value: parseYaml(text), duplicates: [] };
+  if (mediaType !== "" && mediaType !== "application/json") {
+    const known = "application/json, application/yaml";
+    throw new StatusError(
+      "UnsupportedMediaType",
+      `the body of the request was in an unknown format - accepted media types include: ${known}`,
+    );
+  }
+  const value = parseJson(text);
+  return { value, duplicates: validation === "Ignore" ? [] : duplicateFields(text) };
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new StatusError(
+      "BadRequest",
+      `the body of the request is not valid JSON: ${(error as Error).message}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return yaml.load(text, { schema: yaml.JSON_SCHEMA });
+  } catch (error) {
+    throw new StatusError(
+      "BadRequest",
+      `the body of the request is not valid YAML: ${(error as Error).message}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new StatusError("BadRequest", "the body of the request is not valid UTF-8", {}, { cause: error });
+  }
+}
+
+/** What a document must say about itself, and by which schema it is read. */
+export interface DocumentType {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly schema: string;
+}
+
+export function documentTypeOf(definition: ResourceDefinition): DocumentType {
+  const { type, versions } = definition;
+  return {
+    apiVersion: apiVersionOf(type),
+    kind: type.kind,
+    schema: versions.find(({ version }) => version === type.version)?.schema ?? "",
+  };
+}
+
+/**
+ * The object in a document, with unknown and duplicate fields refused or warned of as the client asked.
+ * @throws StatusError BadRequest
+ */
+export function objectFrom(
+  document: Document,
+  expected: DocumentType,
+  validation: FieldValidation,
+  warn: (text: string) => void,
+): KubeObject {
+  const { value } = document;
+  const { apiVersion, kind } =
+    typeof value === "object" && value !== null ? (value as { apiVersion?: unknown; kind?: unknown }) : {};
+  if (
+    kind !== undefined &&
+    kind !== "" &&
+    (kind !== expected.kind || (apiVersion !== undefined && apiVersion !== "" && apiVersion !== expected.apiVersion))
+  ) {
+    const message = `${String(kind)} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${mismatchText(apiVersion, kind, expected)}`;
+    throw new StatusError("BadRequest", message);
+  }
+  const about = `${expected.kind} in version ${JSON.stringify(versionOf(expected.apiVersion))} cannot be handled as a ${expected.kind}`;
+  const { object, problems } = decodeStrictly(document, expected, about);
+  if (problems.length > 0 && validation === "Strict") {
+    throw new StatusError("BadRequest", `${about}: strict decoding error: ${problems.join(", ")}`);
+  }
+  if (validation === "Warn") for (const problem of problems) warn(problem);
+  return object;
+}
+
+/** Decodes and collects what only strict validation minds. */
+export function decodeStrictly(
+  document: Document,
+  expected: DocumentType,
+  about: string,
+): { object: KubeObject; problems: string[] } {
+  try {
+    const { value, unknownFields } = decode(expected.schema, document.value);
+    const metadata = (value as { metadata?: KubeObject["metadata"] }).metadata ?? {};
+    const object: KubeObject = { ...value, apiVersion: expected.apiVersion, kind: expected.kind, metadata };
+    const unknown = unknownFields.map((path) => `unknown field "${path}"`);
+    return { object, problems: [...document.duplicates.map((path) => `duplicate field "${path}"`), ...unknown] };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new StatusError("BadRequest", `${about}: ${error.message}`, {}, { cause: error });
+  }
+}
+
+function versionOf(apiVersion: unknown): string {
+  const text = typeof apiVersion === "string" ? apiVersion : "";
+  return text.slice(text.indexOf("/") + 1);
+}
+
+function mismatchText(apiVersion: unknown, kind: unknown, expected: DocumentType): string {
+  const given = `${typeof apiVersion === "string" ? apiVersion : ""}, Kind=${String(kind)}`;
+  return `the object provided is of type ${given}, but ${expected.apiVersion}, Kind=${expected.kind} was expected`;
+}

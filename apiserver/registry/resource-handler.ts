@@ -1,0 +1,336 @@
+import { decode, DecodeError } from "#api/decode";
+import type { Binding, DeleteOptions, Pod, Scale } from "#api/generated/types";
+import type { KubeObject, ObjectKey, Stored } from "#api/object";
+import type { ApiRequest, ApiResponse } from "#api/request";
+import { hasReason, notFound, StatusError } from "#api/status";
+import type { Clock } from "#base/clock";
+import type { Random } from "#base/random";
+import type { UserInfo } from "../authn/user.ts";
+import { negotiate } from "../output/negotiate.ts";
+import { objectAnswer, responder, type Responder } from "../output/respond.ts";
+import { bindingDocument, bound, validateBinding } from "./binding.ts";
+import { deleteObject } from "./delete-object.ts";
+import { listObjects } from "./list-objects.ts";
+import { parsePatch } from "./patch-object.ts";
+import { podLog, type NodeConnection } from "./pod-log.ts";
+import { documentTypeOf, fieldValidationOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
+import type { Reader } from "./reader.ts";
+import type { ResourceStore, Written } from "./resource-store.ts";
+import { scaled, scaleDocument, scaleOf } from "./scale.ts";
+import { parseSelection } from "./selection.ts";
+import { storageKey } from "./storage-keys.ts";
+import { watchObjects } from "./watch-objects.ts";
+import type { WriteContext } from "./write-context.ts";
+
+export interface HandlerDependencies {
+  readonly reader: Reader;
+  readonly nodes: NodeConnection;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** An apply or update that turns out to create must be allowed that too. @throws StatusError Forbidden */
+  authorizeCreate(request: ApiRequest, user: UserInfo): Promise<void>;
+}
+
+/** Upstream's bounds for a watch that names no timeout: half an hour to an hour, so that clients do not come back together. */
+const shortestWatchMs = 1_800_000;
+
+/** Answers one authorized request for objects of one kind. @throws StatusError */
+export async function handleResource(
+  store: ResourceStore,
+  request: ApiRequest,
+  user: UserInfo,
+  dependencies: HandlerDependencies,
+): Promise<ApiResponse> {
+  const call = new ResourceCall(store, request, user, dependencies);
+  switch (request.verb) {
+    case "get":
+      return call.get();
+    case "list":
+      return call.list();
+    case "watch":
+      return call.watch();
+    case "create":
+      return call.create();
+    case "update":
+      return call.update();
+    case "patch":
+      return call.patch();
+    case "delete":
+      return call.delete();
+    case "deletecollection":
+      return call.deleteCollection();
+    case "connect":
+      throw notFound(store.definition.type, request.name ?? "");
+  }
+}
+
+/** One request in the making: what its verbs have in common. */
+class ResourceCall {
+  readonly #store: ResourceStore;
+  readonly #request: ApiRequest;
+  readonly #user: UserInfo;
+  readonly #dependencies: HandlerDependencies;
+  readonly #warnings: string[] = [];
+  readonly #context: WriteContext;
+  readonly #key: ObjectKey;
+
+  constructor(store: ResourceStore, request: ApiRequest, user: UserInfo, dependencies: HandlerDependencies) {
+    this.#store = store;
+    this.#request = request;
+    this.#user = user;
+    this.#dependencies = dependencies;
+    this.#key = { namespace: request.namespace ?? "", name: request.name ?? "" };
+    this.#context = {
+      user,
+      subresource: request.subresource,
+      dryRun: parseDryRun(request.query),
+      warn: (text) => {
+        if (!this.#warnings.includes(text)) this.#warnings.push(text);
+      },
+      signal: request.signal,
+    };
+  }
+
+  async get(): Promise<ApiResponse> {
+    const { cache, definition } = this.#store;
+    const version = this.#request.query.get("resourceVersion") ?? "";
+    if (version !== "0") await cache.freshen(this.#request.signal);
+    const found = cache.getCached(storageKey(definition.type, this.#key));
+    if (found === undefined) throw notFound(definition.type, this.#key.name);
+    if (this.#request.subresource === "log") {
+      const { reader, nodes } = this.#dependencies;
+      return podLog(found.object as Stored<Pod & KubeObject>, this.#request.query, reader, nodes, this.#request.signal);
+    }
+    if (this.#request.subresource === "scale" && definition.scale !== undefined)
+      return this.#objectAnswer(scaleOf(found.object, definition.scale), 200);
+    return this.#respond().one(found, 200, this.#warnings);
+  }
+
+  async list(): Promise<ApiResponse> {
+    const respond = this.#respond();
+    return respond.list(
+      await listObjects(this.#store, this.#selection(), this.#request.query, this.#request.signal),
+      this.#warnings,
+    );
+  }
+
+  async watch(): Promise<ApiResponse> {
+    const { query, signal } = this.#request;
+    const { clock, random } = this.#dependencies;
+    const respond = this.#respond();
+    const seconds = Number(query.get("timeoutSeconds") ?? 0);
+    const timeoutMs = seconds > 0 ? seconds * 1000 : shortestWatchMs * (1 + random.float());
+    return respond.watch(await watchObjects(this.#store, { selection: this.#selection(), query, timeoutMs, signal, clock }));
+  }
+
+  async create(): Promise<ApiResponse> {
+    if (this.#request.subresource === "binding") return this.#bind();
+    const respond = this.#respond();
+    const object = this.#placed(this.#objectFromBody(documentTypeOf(this.#store.definition)));
+    if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "") {
+      throw new StatusError("BadRequest", "resourceVersion should not be set on objects to be created");
+    }
+    return this.#written(await this.#store.create(object, this.#context), respond);
+  }
+
+  async update(): Promise<ApiResponse> {
+    if (this.#request.subresource === "scale") return this.#updateScale();
+    const respond = this.#respond();
+    const object = this.#placed(this.#objectFromBody(documentTypeOf(this.#store.definition)));
+    if (object.metadata.name !== undefined && object.metadata.name !== "" && object.metadata.name !== this.#key.name) {
+      const message = `the name of the object (${object.metadata.name}) does not match the name on the URL (${this.#key.name})`;
+      throw new StatusError("BadRequest", message);
+    }
+    const named: KubeObject = { ...object, metadata: { ...object.metadata, name: this.#key.name } };
+    return this.#written(await this.#updateOrCreate(named), respond);
+  }
+
+  async patch(): Promise<ApiResponse> {
+    const { definition } = this.#store;
+    const respond = this.#respond();
+    const isScale = this.#request.subresource === "scale" && definition.scale !== undefined;
+    const expected = isScale ? scaleDocument : documentTypeOf(definition);
+    const apply = parsePatch(this.#request, expected, fieldValidationOf(this.#request.query), (text) => this.#context.warn(text));
+    if (isScale && definition.scale !== undefined) {
+      const { scale } = definition;
+      return this.#scaleWritten(
+        await this.#store.update(
+          this.#key,
+          {},
+          (current) => scaled(current, apply(scaleOf(current, scale)) as Scale, scale),
+          this.#context,
+        ),
+      );
+    }
+    const keepsName = (current: Stored<KubeObject>): KubeObject => {
+      const next = apply(current);
+      if (next.metadata.name === current.metadata.name && next.metadata.namespace === current.metadata.namespace) return next;
+      throw new StatusError("BadRequest", "the name and namespace of an object cannot be patched");
+    };
+    return this.#written(await this.#store.update(this.#key, {}, keepsName, this.#context), respond);
+  }
+
+  async delete(): Promise<ApiResponse> {
+    const respond = this.#respond();
+    const options = this.#deleteOptions();
+    const outcome = await deleteObject(this.#store, this.#key, options, this.#contextOf(options), this.#dependencies.clock);
+    if (outcome.gone) return deletedAnswer(this.#store, outcome.last);
+    const isAccepted = options.propagationPolicy === "Foreground" || options.orphanDependents === false;
+    return respond.one(outcome.object, isAccepted ? 202 : 200, this.#warnings);
+  }
+
+  async deleteCollection(): Promise<ApiResponse> {
+    const respond = this.#respond();
+    const options = this.#deleteOptions();
+    const selected = await listObjects(this.#store, this.#selection(), new URLSearchParams(), this.#request.signal);
+    for (const { object } of selected.items) {
+      const key = { namespace: object.metadata.namespace ?? "", name: object.metadata.name };
+      try {
+        await deleteObject(this.#store, key, options, this.#contextOf(options), this.#dependencies.clock);
+      } catch (error) {
+        if (!hasReason(error, "NotFound")) throw error;
+      }
+    }
+    return respond.list(selected, this.#warnings);
+  }
+
+  async #updateOrCreate(wanted: KubeObject): Promise<Written> {
+    const { definition } = this.#store;
+    const mayCreate = definition.allowCreateOnUpdate === true && this.#context.subresource === undefined;
+    try {
+      return await this.#store.update(this.#key, {}, () => wanted, this.#context);
+    } catch (error) {
+      if (!mayCreate || !hasReason(error, "NotFound") || (wanted.metadata.resourceVersion ?? "") !== "") throw error;
+      await this.#dependencies.authorizeCreate(this.#request, this.#user);
+      return this.#store.create(wanted, this.#context);
+    }
+  }
+
+  async #updateScale(): Promise<ApiResponse> {
+    const { scale } = this.#store.definition;
+    if (scale === undefined) throw notFound(this.#store.definition.type, this.#key.name);
+    const wanted = this.#objectFromBody(scaleDocument) as Scale;
+    return this.#scaleWritten(
+      await this.#store.update(this.#key, {}, (current) => scaled(current, wanted, scale), this.#context),
+    );
+  }
+
+  async #bind(): Promise<ApiResponse> {
+    const binding = this.#objectFromBody(bindingDocument) as Binding;
+    validateBinding(binding, this.#key.name);
+    const preconditions = binding.metadata.uid === undefined ? {} : { uid: binding.metadata.uid };
+    const { clock } = this.#dependencies;
+    await this.#store.update(this.#key, preconditions, (current) => bound(current, binding, clock.now()), this.#context);
+    return objectAnswer(
+      { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as KubeObject,
+      201,
+      this.#warnings,
+    );
+  }
+
+  #scaleWritten({ object }: Written): ApiResponse {
+    const { scale } = this.#store.definition;
+    if (scale === undefined) throw notFound(this.#store.definition.type, this.#key.name);
+    return this.#objectAnswer(scaleOf(object.object, scale), 200);
+  }
+
+  #written({ object, created }: Written, respond: Responder): ApiResponse {
+    return respond.one(object, created ? 201 : 200, this.#warnings);
+  }
+
+  #objectAnswer(object: KubeObject, status: number): ApiResponse {
+    const form = negotiate(this.#request.accept);
+    return objectAnswer(object, status, this.#warnings, { ...form, as: "object" });
+  }
+
+  /** What the client wants to read is settled before anything is written. */
+  #respond(): Responder {
+    const { definition } = this.#store;
+    return responder(definition, negotiate(this.#request.accept), this.#request.query, this.#dependencies.clock);
+  }
+
+  #selection(): ReturnType<typeof parseSelection> {
+    return parseSelection(this.#store.definition, this.#request.namespace, this.#request.query);
+  }
+
+  #objectFromBody(expected: DocumentType): KubeObject {
+    const validation = fieldValidationOf(this.#request.query);
+    return objectFrom(parseDocument(this.#request, validation), expected, validation, (text) => this.#context.warn(text));
+  }
+
+  /** In the namespace of the URL, which the body must not contradict. */
+  #placed(object: KubeObject): KubeObject {
+    const { namespaced } = this.#store.definition.type;
+    const { namespace } = object.metadata;
+    if (!namespaced) return object;
+    if (namespace !== undefined && namespace !== "" && namespace !== this.#key.namespace) {
+      throw new StatusError(
+        "BadRequest",
+        "the namespace of the provided object does not match the namespace sent on the request",
+      );
+    }
+    return { ...object, metadata: { ...object.metadata, namespace: this.#key.namespace } };
+  }
+
+  #contextOf(options: DeleteOptions): WriteContext {
+    return {
+      ...this.#context,
+      warn: (text) => this.#context.warn(text),
+      dryRun: this.#context.dryRun || (options.dryRun ?? []).includes("All"),
+    };
+  }
+
+  /** From the body or, as upstream allows too, the query. */
+  #deleteOptions(): DeleteOptions {
+    const { query, body } = this.#request;
+    const isEmpty = body === undefined || (body instanceof Uint8Array && body.length === 0);
+    if (!isEmpty) return validDeleteOptions(parseDeleteOptions(parseDocument(this.#request, "Ignore").value));
+    const grace = query.get("gracePeriodSeconds");
+    const policy = query.get("propagationPolicy");
+    const orphan = query.get("orphanDependents");
+    return validDeleteOptions({
+      ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
+      ...(policy !== null && { propagationPolicy: policy }),
+      ...(orphan !== null && { orphanDependents: orphan === "true" }),
+    });
+  }
+}
+
+function deletedAnswer(store: ResourceStore, last: Stored<KubeObject>): ApiResponse {
+  const { group, resource } = store.definition.type;
+  const details = { name: last.metadata.name, ...(group !== "" && { group }), kind: resource, uid: last.metadata.uid };
+  return objectAnswer({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details } as KubeObject, 200, []);
+}
+
+function parseDeleteOptions(value: unknown): DeleteOptions {
+  try {
+    return decode("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions", value).value as DeleteOptions;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new StatusError("BadRequest", error.message, {}, { cause: error });
+  }
+}
+
+function validDeleteOptions(options: DeleteOptions): DeleteOptions {
+  const { propagationPolicy: policy, orphanDependents, gracePeriodSeconds } = options;
+  const fail = (detail: string): never => {
+    throw new StatusError("Invalid", `DeleteOptions.meta.k8s.io "" is invalid: ${detail}`);
+  };
+  if (policy !== undefined && !["Foreground", "Background", "Orphan"].includes(policy)) {
+    fail(`propagationPolicy: Unsupported value: "${policy}": supported values: "Background", "Foreground", "Orphan"`);
+  }
+  if (policy !== undefined && orphanDependents !== undefined) {
+    fail("propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set");
+  }
+  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds))
+    fail("gracePeriodSeconds: Invalid value: must be an integer");
+  return options;
+}
+
+function parseDryRun(query: URLSearchParams): boolean {
+  const values = query.getAll("dryRun").filter((value) => value !== "");
+  if (values.some((value) => value !== "All")) {
+    throw new StatusError("BadRequest", `invalid dryRun value: ${values.join(",")}: only "All" is supported`);
+  }
+  return values.length > 0;
+}

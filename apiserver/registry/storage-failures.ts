@@ -1,0 +1,37 @@
+import type { ResourceType } from "#api/resource-type";
+import { alreadyExists, StatusError } from "#api/status";
+import { StorageError } from "../storage/storage.ts";
+
+/** What a client is told when the store fails. Conflicts are the caller's: it knows whether to try again. */
+export function statusOfStorageError(error: unknown, type: ResourceType, name: string): unknown {
+  if (!(error instanceof StorageError)) return error;
+  switch (error.reason) {
+    case "AlreadyExists":
+      return alreadyExists(type, name);
+    case "Expired":
+      return new StatusError("Expired", "The resourceVersion for the provided list is too old.", {}, { cause: error });
+    case "OutcomeUnknown":
+      return new StatusError(
+        "Timeout",
+        "request timed out: whether the write took effect is not known, read before writing again",
+        {},
+        { cause: error },
+      );
+    case "NoSpace":
+      return new StatusError(
+        "ServiceUnavailable",
+        `the store is full: ${error.message}`,
+        { retryAfterSeconds: 5 },
+        { cause: error },
+      );
+    case "Unavailable":
+      return new StatusError(
+        "ServiceUnavailable",
+        `the store cannot be reached: ${error.message}`,
+        { retryAfterSeconds: 1 },
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,149 @@
+import type { KubeObject } from "#api/object";
+import type { EncodedEvent, EncodedObject } from "#api/request";
+import { apiVersionOf } from "#api/resource-type";
+import { StatusError } from "#api/status";
+import type { Clock } from "#base/clock";
+import { StorageError } from "../storage/storage.ts";
+import type { CachedEvent } from "../watch/cache-state.ts";
+import type { CachedObject } from "../watch/cached-object.ts";
+import { isResourceVersion } from "./continue-token.ts";
+import { atVersion } from "./list-objects.ts";
+import type { ResourceStore } from "./resource-store.ts";
+import type { Selection } from "./selection.ts";
+import { keyPrefix } from "./storage-keys.ts";
+
+const bookmarkEveryMs = 60_000;
+/** A last bookmark goes out this long before the end, so that the client resumes from close by. */
+const bookmarkBeforeEndMs = 2_000;
+const initialEventsEnd = "k8s.io/initial-events-end";
+
+export interface WatchRequest {
+  readonly selection: Selection;
+  readonly query: URLSearchParams;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+/**
+ * The changes of the selected objects from the asked version on: none lost, none twice, in order. It ends by returning, when its
+ * time is up or the reader is too slow, and with an ERROR event when the version has left the log.
+ */
+export async function watchObjects(store: ResourceStore, request: WatchRequest): Promise<AsyncIterable<readonly EncodedEvent[]>> {
+  const version = request.query.get("resourceVersion") ?? "";
+  if (version !== "" && !isResourceVersion(version)) {
+    throw new StatusError("BadRequest", `Invalid value: "${version}": strconv.ParseUint: parsing "${version}": invalid syntax`);
+  }
+  const wantsInitial = request.query.get("sendInitialEvents") === "true";
+  if (version === "" || wantsInitial) await store.cache.freshen(request.signal);
+  if (version !== "" && version !== "0") await atVersion(store, version, request.signal);
+  return follow(store, request, version, wantsInitial || version === "" || version === "0");
+}
+
+async function* follow(
+  store: ResourceStore,
+  request: WatchRequest,
+  version: string,
+  withInitial: boolean,
+): AsyncGenerator<readonly EncodedEvent[]> {
+  const { selection, query, clock } = request;
+  const prefix = keyPrefix(store.definition.type, selection.namespace);
+  const ends = new AbortController();
+  const signal = AbortSignal.any([request.signal, ends.signal]);
+  const endsAt = clock.monotonic() + request.timeoutMs;
+  const bookmarks = query.get("allowWatchBookmarks") === "true";
+  let seen = Number(version);
+  try {
+    if (withInitial) {
+      seen = store.cache.current;
+      const initial = store.cache.listCached(prefix).filter((item) => selection.matches(item.object));
+      if (initial.length > 0) yield initial.map((item) => event("ADDED", item));
+      if (query.get("sendInitialEvents") === "true" && bookmarks) yield [bookmark(store, seen, { [initialEventsEnd]: "true" })];
+    }
+    const changes = store.cache.watchCached(prefix, seen, signal)[Symbol.asyncIterator]();
+    let pending = quiet(changes.next());
+    let bookmarkDue = false;
+    let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+    for (;;) {
+      const left = endsAt - clock.monotonic();
+      if (left <= 0) return;
+      const nextStop = Math.min(bookmarkAt - clock.monotonic(), left > bookmarkBeforeEndMs ? left - bookmarkBeforeEndMs : left);
+      const next = await within(pending, Math.max(nextStop, 0), clock, signal);
+      if (next === "later") {
+        bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+        bookmarkDue = bookmarks;
+        if (bookmarks) store.cache.requestProgress();
+        continue;
+      }
+      if (next.done === true) return;
+      pending = quiet(changes.next());
+      if ("progress" in next.value) {
+        seen = Math.max(seen, next.value.progress);
+        if (bookmarkDue) yield [bookmark(store, seen)];
+        bookmarkDue = false;
+        continue;
+      }
+      const selected = next.value.events.flatMap((change) => selectedEvent(change, selection));
+      seen = next.value.events.at(-1)?.revision ?? seen;
+      if (selected.length > 0) yield selected;
+    }
+  } catch (error) {
+    if (request.signal.aborted) return;
+    if (error instanceof StorageError && error.reason === "Expired") {
+      yield [errorEvent(new StatusError("Expired", `too old resource version: ${seen} (${store.cache.current})`))];
+      return;
+    }
+    throw error;
+  } finally {
+    ends.abort();
+  }
+}
+
+/** What a change means to one watcher: matching is all it sees of the world. */
+function selectedEvent({ current, previous, revision }: CachedEvent, selection: Selection): EncodedEvent[] {
+  const isIn = current !== undefined && selection.matches(current.object);
+  const wasIn = previous !== undefined && selection.matches(previous.object);
+  if (isIn) return [event(wasIn ? "MODIFIED" : "ADDED", current)];
+  return wasIn ? [goneEvent(previous.withRevision(revision))] : [];
+}
+
+function event(type: "ADDED" | "MODIFIED", item: CachedObject): EncodedEvent {
+  return { type, object: item.object, bytes: () => item.event(type) };
+}
+
+function goneEvent(item: EncodedObject): EncodedEvent {
+  return { type: "DELETED", object: item.object, bytes: () => eventLine("DELETED", item.bytes()) };
+}
+
+function bookmark(store: ResourceStore, revision: number, annotations?: Readonly<Record<string, string>>): EncodedEvent {
+  const { type } = store.definition;
+  const metadata = { resourceVersion: String(revision), ...(annotations && { annotations }) };
+  const object: KubeObject = { kind: type.kind, apiVersion: apiVersionOf(type), metadata };
+  return { type: "BOOKMARK", object, bytes: () => eventLine("BOOKMARK", Buffer.from(JSON.stringify(object))) };
+}
+
+export function errorEvent(error: StatusError): EncodedEvent {
+  const object = error.toStatus() as unknown as KubeObject;
+  return { type: "ERROR", object, bytes: () => eventLine("ERROR", Buffer.from(JSON.stringify(object))) };
+}
+
+export function eventLine(type: EncodedEvent["type"], object: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from("}\n")]);
+}
+
+/** One that is given up when the watch ends may still reject later, with nobody listening. */
+function quiet<T>(pending: Promise<T>): Promise<T> {
+  pending.catch(() => undefined);
+  return pending;
+}
+
+/** The next change, or word that it takes longer than that. */
+async function within<T>(pending: Promise<T>, ms: number, clock: Clock, signal: AbortSignal): Promise<T | "later"> {
+  const timer = new AbortController();
+  const stopped = AbortSignal.any([signal, timer.signal]);
+  try {
+    return await Promise.race([pending, clock.sleep(ms, stopped).then(() => "later" as const)]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,16 @@
+import type { UserInfo } from "../authn/user.ts";
+
+/** What a write must know of the request it belongs to. */
+export interface WriteContext {
+  readonly user: UserInfo;
+  readonly subresource: string | undefined;
+  /** Do everything but the write itself. */
+  readonly dryRun: boolean;
+  warn(text: string): void;
+  readonly signal: AbortSignal;
+}
+
+export interface Preconditions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
