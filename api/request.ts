@@ -6,6 +6,8 @@ export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "d
 /** Who says that it sends the request. The API server decides whether to believe it. */
 export type Credentials =
   | { readonly kind: "anonymous" }
+  /** Some were given and they are bad, e.g. a certificate that is not the cluster's. */
+  | { readonly kind: "rejected" }
   /** A verified client certificate of the cluster's CA, read once per socket. */
   | { readonly kind: "certificate"; readonly commonName: string; readonly organizations: readonly string[] }
   | { readonly kind: "bearer"; readonly token: string }

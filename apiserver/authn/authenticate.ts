@@ -13,6 +13,8 @@ export async function authenticate(credentials: Credentials, tokens: readonly To
   switch (credentials.kind) {
     case "anonymous":
       return anonymous;
+    case "rejected":
+      throw unauthorized();
     case "certificate":
       return withAuthenticated({ name: credentials.commonName, groups: credentials.organizations });
     case "inProcess":

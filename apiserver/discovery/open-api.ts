@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import type { ResourceDefinition } from "#api/definition";
+import { referencedName, schemaDefinitions, type Schema } from "#api/schema";
+import { groupVersions, resourcesOf, type GroupVersion } from "./resources.ts";
+
+/** OpenAPI v3, one document for each group and version, named with a hash so that clients cache it for good. */
+export interface OpenApi {
+  /** `/openapi/v3`. */
+  readonly index: { readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>> };
+  /** `path` as in the index, e.g. `apis/apps/v1`. */
+  document(path: string): { readonly bytes: Uint8Array; readonly hash: string } | undefined;
+}
+
+interface Definition extends Schema {
+  readonly "x-kubernetes-group-version-kind"?: readonly object[];
+}
+
+export function openApiOf(definitions: readonly ResourceDefinition[], productVersion: string): OpenApi {
+  const made = new Map<string, { bytes: Uint8Array; hash: string }>();
+  const entries = new Map(groupVersions(definitions).map((entry) => [pathOf(entry), entry]));
+  const document = (path: string): { bytes: Uint8Array; hash: string } | undefined => {
+    const entry = entries.get(path);
+    if (entry === undefined) return undefined;
+    const known = made.get(path);
+    if (known !== undefined) return known;
+    const bytes = Buffer.from(JSON.stringify(documentOf(entry, productVersion)));
+    const fresh = { bytes, hash: createHash("sha512").update(bytes).digest("hex").toUpperCase() };
+    made.set(path, fresh);
+    return fresh;
+  };
+  return {
+    document,
+    get index() {
+      const paths = [...entries.keys()].map((path) => [
+        path,
+        { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path)?.hash ?? ""}` },
+      ]);
+      return { paths: Object.fromEntries(paths) as Record<string, { serverRelativeURL: string }> };
+    },
+  };
+}
+
+function pathOf({ group, version }: GroupVersion): string {
+  return group === "" ? `api/${version}` : `apis/${group}/${version}`;
+}
+
+function documentOf(entry: GroupVersion, version: string): object {
+  const schemas: Record<string, Definition> = {};
+  for (const definition of entry.definitions) collect(definition.versions[0]?.schema ?? "", schemas);
+  for (const name of ["DeleteOptions", "Status", "Patch"]) collect(`io.k8s.apimachinery.pkg.apis.meta.v1.${name}`, schemas);
+  for (const { type, versions } of entry.definitions) {
+    const name = versions[0]?.schema ?? "";
+    schemas[name] = {
+      ...schemas[name],
+      "x-kubernetes-group-version-kind": [{ group: type.group, version: type.version, kind: type.kind }],
+    };
+  }
+  return {
+    openapi: "3.0.0",
+    info: { title: "Kubernetes", version },
+    paths: Object.fromEntries(entry.definitions.flatMap((definition) => pathsOf(definition))),
+    components: { schemas },
+  };
+}
+
+/** A definition and everything it refers to, in the form OpenAPI v3 wants references. */
+function collect(name: string, into: Record<string, Definition>): void {
+  const schema = schemaDefinitions()[name];
+  if (schema === undefined || Object.hasOwn(into, name)) return;
+  into[name] = schema;
+  const visit = (part: Schema): Schema => {
+    const reference = referencedName(part);
+    if (reference !== undefined) {
+      collect(reference, into);
+      const { $ref: _, ...rest } = part;
+      const target = { $ref: `#/components/schemas/${reference}` };
+      // Beside a bare $ref nothing counts in v3, so that what the field adds goes around it.
+      return (Object.keys(rest).length === 0 ? target : { ...rest, allOf: [target] }) as Schema;
+    }
+    return {
+      ...part,
+      ...(part.items && { items: visit(part.items) }),
+      ...(part.additionalProperties && { additionalProperties: visit(part.additionalProperties) }),
+      ...(part.properties && {
+        properties: Object.fromEntries(Object.entries(part.properties).map(([field, value]) => [field, visit(value)])),
+      }),
+    };
+  };
+  into[name] = visit(schema);
+}
+
+const queryParameter = (name: string, type: "string" | "boolean" | "integer"): object => ({
+  name,
+  in: "query",
+  schema: { type, uniqueItems: true },
+});
+const readParameters = [queryParameter("pretty", "string")];
+const writeParameters = [
+  ...["dryRun", "fieldManager", "fieldValidation"].map((name) => queryParameter(name, "string")),
+  ...readParameters,
+];
+const listParameters = [
+  queryParameter("allowWatchBookmarks", "boolean"),
+  ...["continue", "fieldSelector", "labelSelector", "resourceVersion", "resourceVersionMatch"].map((name) =>
+    queryParameter(name, "string"),
+  ),
+  ...["limit", "timeoutSeconds"].map((name) => queryParameter(name, "integer")),
+  queryParameter("sendInitialEvents", "boolean"),
+  queryParameter("watch", "boolean"),
+];
+const patchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+
+function pathsOf(definition: ResourceDefinition): [string, object][] {
+  const { type } = definition;
+  const root = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
+  const scope = type.namespaced ? `${root}/namespaces/{namespace}` : root;
+  const inNamespace = type.namespaced
+    ? [{ name: "namespace", in: "path", required: true, schema: { type: "string", uniqueItems: true } }]
+    : [];
+  const named = [...inNamespace, { name: "name", in: "path", required: true, schema: { type: "string", uniqueItems: true } }];
+  const paths: [string, object][] = [];
+  for (const resource of resourcesOf(definition)) {
+    const [, part] = resource.name.split("/");
+    const kind = { group: resource.group ?? type.group, version: resource.version ?? type.version, kind: resource.kind };
+    const item = part === undefined ? `${scope}/${type.resource}/{name}` : `${scope}/${type.resource}/{name}/${part}`;
+    const operation = (action: string, parameters: readonly object[], body?: object): object => ({
+      tags: [type.group === "" ? `core_${type.version}` : `${type.group.split(".")[0] ?? ""}_${type.version}`],
+      operationId: `${action}${type.group}${type.version}${type.namespaced ? "Namespaced" : ""}${resource.kind}${part ?? ""}`,
+      parameters,
+      ...(body && { requestBody: body }),
+      responses: { "200": { description: "OK" }, "401": { description: "Unauthorized" } },
+      "x-kubernetes-action": action,
+      "x-kubernetes-group-version-kind": kind,
+    });
+    const bodyOf = (mediaTypes: readonly string[], schema: string): object => ({
+      required: true,
+      content: Object.fromEntries(
+        mediaTypes.map((mediaType) => [mediaType, { schema: { $ref: `#/components/schemas/${schema}` } }]),
+      ),
+    });
+    const own = definition.versions[0]?.schema ?? "";
+    const has = (verb: string): boolean => resource.verbs.includes(verb);
+    const patchBody = bodyOf(patchTypes, "io.k8s.apimachinery.pkg.apis.meta.v1.Patch");
+    paths.push([
+      item,
+      {
+        ...(has("get") && { get: operation("get", readParameters) }),
+        ...(has("update") && { put: operation("put", writeParameters, bodyOf(["application/json"], own)) }),
+        ...(has("patch") && { patch: operation("patch", [...writeParameters, queryParameter("force", "boolean")], patchBody) }),
+        ...(has("create") &&
+          part !== undefined && { post: operation("post", writeParameters, bodyOf(["application/json"], own)) }),
+        ...(has("delete") && { delete: operation("delete", readParameters) }),
+        parameters: named,
+      },
+    ]);
+    if (part === undefined) {
+      paths.push([
+        `${scope}/${type.resource}`,
+        {
+          get: operation("list", [...listParameters, ...readParameters]),
+          post: operation("post", writeParameters, bodyOf(["application/json"], own)),
+          ...(has("deletecollection") && { delete: operation("deletecollection", listParameters) }),
+          parameters: inNamespace,
+        },
+      ]);
+    }
+  }
+  return paths;
+}

@@ -1,0 +1,77 @@
+import type { ResourceDefinition } from "#api/definition";
+
+/** One line of discovery: a kind, or a subresource of one. */
+export interface DiscoveredResource {
+  /** `pods`, `pods/status`. */
+  readonly name: string;
+  readonly singularName: string;
+  readonly namespaced: boolean;
+  /** Only where it differs from the group and version it is served under. */
+  readonly group?: string;
+  readonly version?: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+}
+
+const allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const partVerbs = ["get", "patch", "update"];
+
+/** Everything that is served for one kind. The one place that says which subresources exist. */
+export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[] {
+  const { type, singular, shortNames, categories } = definition;
+  const part = (
+    name: string,
+    verbs: readonly string[],
+    kind = type.kind,
+    of?: { group: string; version: string },
+  ): DiscoveredResource => ({
+    name: `${type.resource}/${name}`,
+    singularName: "",
+    namespaced: type.namespaced,
+    ...of,
+    kind,
+    verbs,
+  });
+  const whole: DiscoveredResource = {
+    name: type.resource,
+    singularName: singular,
+    namespaced: type.namespaced,
+    kind: type.kind,
+    verbs: type.resource === "namespaces" ? allVerbs.filter((verb) => verb !== "deletecollection") : allVerbs,
+    ...(shortNames && { shortNames }),
+    ...(categories && { categories }),
+  };
+  const isPods = type.group === "" && type.resource === "pods";
+  return [
+    whole,
+    ...(isPods ? [part("binding", ["create"], "Binding"), part("log", ["get"])] : []),
+    ...(type.group === "" && type.resource === "namespaces" ? [part("finalize", ["update"])] : []),
+    ...(definition.scale === undefined ? [] : [part("scale", partVerbs, "Scale", { group: "autoscaling", version: "v1" })]),
+    ...(definition.hasStatus === true ? [part("status", partVerbs)] : []),
+  ];
+}
+
+export interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly definitions: readonly ResourceDefinition[];
+}
+
+/** The core group first, the others in the order of their names. */
+export function groupVersions(definitions: readonly ResourceDefinition[]): GroupVersion[] {
+  const found = new Map<string, { group: string; version: string; definitions: ResourceDefinition[] }>();
+  for (const definition of definitions) {
+    const { group, version } = definition.type;
+    const entry = found.get(`${group}/${version}`) ?? { group, version, definitions: [] };
+    entry.definitions.push(definition);
+    found.set(`${group}/${version}`, entry);
+  }
+  return [...found.values()]
+    .map((entry) => ({
+      ...entry,
+      definitions: entry.definitions.toSorted((left, right) => (left.type.resource < right.type.resource ? -1 : 1)),
+    }))
+    .toSorted((left, right) => (left.group < right.group ? -1 : 1));
+}

@@ -1,0 +1,94 @@
+import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import { noSuchResource, type ApiServer } from "../api-server.ts";
+import { aggregatedContentType, wantsAggregated, type Discovery } from "../discovery/discovery.ts";
+import type { OpenApi } from "../discovery/open-api.ts";
+import { credentialsOf } from "./credentials.ts";
+import { writeResponse } from "./write-response.ts";
+
+export interface HealthCheck {
+  readonly name: string;
+  /** @returns what is wrong, or undefined. */
+  check(): string | undefined;
+}
+
+export interface VersionInfo {
+  readonly major: string;
+  readonly minor: string;
+  readonly gitVersion: string;
+  readonly gitCommit: string;
+  readonly gitTreeState: string;
+  readonly buildDate: string;
+  readonly goVersion: string;
+  readonly compiler: string;
+  readonly platform: string;
+}
+
+export interface ExpressAppOptions {
+  readonly server: ApiServer;
+  readonly discovery: Discovery;
+  readonly openApi: OpenApi;
+  readonly version: VersionInfo;
+  readonly checks: readonly HealthCheck[];
+}
+
+/** Everything that is not a resource: discovery, OpenAPI, health, version. */
+export function expressApp({ server, discovery, openApi, version, checks }: ExpressAppOptions): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use((request, _response, next) => {
+    void server.authorizePath(credentialsOf(request), request.method.toLowerCase(), request.path).then(() => next(), next);
+  });
+  app.get("/api", (request, response) => sendDiscovery(request, response, discovery.coreVersions, discovery.aggregatedCore));
+  app.get("/apis", (request, response) => sendDiscovery(request, response, discovery.groups, discovery.aggregatedGroups));
+  app.get("/api/:version", (request, response) => sendFound(response, discovery.resources("", request.params.version)));
+  app.get("/apis/:group", (request, response) => sendFound(response, discovery.group(request.params.group)));
+  app.get("/apis/:group/:version", (request, response) =>
+    sendFound(response, discovery.resources(request.params.group, request.params.version)),
+  );
+  app.get("/openapi/v3", (_request, response) => sendJson(response, openApi.index));
+  app.get("/openapi/v3/*path", (request, response) => {
+    const found = openApi.document((request.params as { path: string[] }).path.join("/"));
+    if (found === undefined) throw noSuchResource();
+    response.setHeader("etag", `"${found.hash}"`);
+    if (request.query["hash"] === found.hash) response.setHeader("cache-control", "public, immutable");
+    response.type("application/json").send(Buffer.from(found.bytes));
+  });
+  app.get("/version", (_request, response) => sendJson(response, version));
+  for (const path of ["/healthz", "/livez", "/readyz"])
+    app.get(path, (request, response) => sendHealth(request, response, path, checks));
+  app.use(() => {
+    throw noSuchResource();
+  });
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    void writeResponse(response, server.failure(error), new AbortController().signal);
+  });
+  return app;
+}
+
+function sendDiscovery(request: Request, response: Response, plain: object, aggregated: object): void {
+  response.setHeader("vary", "Accept");
+  if (wantsAggregated(request.headers.accept ?? "")) {
+    response.setHeader("content-type", aggregatedContentType);
+    response.end(JSON.stringify(aggregated));
+  } else sendJson(response, plain);
+}
+
+function sendFound(response: Response, document: object | undefined): void {
+  if (document === undefined) throw noSuchResource();
+  sendJson(response, document);
+}
+
+function sendJson(response: Response, document: object): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(document));
+}
+
+function sendHealth(request: Request, response: Response, path: string, checks: readonly HealthCheck[]): void {
+  const results = checks.map(({ name, check }) => ({ name, problem: check() }));
+  const failed = results.some(({ problem }) => problem !== undefined);
+  const lines = results.map(({ name, problem }) => (problem === undefined ? `[+]${name} ok` : `[-]${name} failed: ${problem}`));
+  response.status(failed ? 500 : 200).type("text/plain");
+  if (!failed && request.query["verbose"] === undefined) response.send("ok");
+  else response.send(`${lines.join("\n")}\n${path.slice(1)} check ${failed ? "failed" : "passed"}\n`);
+}

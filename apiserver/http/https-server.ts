@@ -1,0 +1,75 @@
+import { createServer, type Server } from "node:https";
+import type { Express } from "express";
+import type { ApiDispatcher } from "./api-dispatcher.ts";
+
+export interface TlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** Signs the client certificates that are believed. */
+  readonly clientCa: string;
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Go's clients reuse idle connections for 90 s: whoever closes first must not be the server. */
+const keepAliveMs = 120_000;
+
+/** Serves the API over TLS on every listener. @throws the socket's error when one cannot be bound; then none is left open. */
+export async function serveHttps(options: {
+  readonly dispatcher: ApiDispatcher;
+  readonly app: Express;
+  readonly tls: TlsOptions;
+  readonly listeners: readonly Listener[];
+}): Promise<{ close(): Promise<void>; readonly port: number }> {
+  const { dispatcher, app, tls, listeners } = options;
+  const servers: Server[] = [];
+  try {
+    for (const { address, port } of listeners) {
+      const server = createServer({
+        cert: tls.cert,
+        key: tls.key,
+        ca: tls.clientCa,
+        requestCert: true,
+        rejectUnauthorized: false,
+        minVersion: "TLSv1.2",
+        ALPNProtocols: ["http/1.1"],
+      });
+      server.keepAliveTimeout = keepAliveMs;
+      server.requestTimeout = 0;
+      server.on("request", (request, response) => {
+        if (!dispatcher.dispatch(request, response)) (app as (request: unknown, response: unknown) => void)(request, response);
+      });
+      server.on("tlsClientError", () => undefined);
+      await listen(server, address, port);
+      servers.push(server);
+    }
+  } catch (error) {
+    await Promise.all(servers.map(closeServer));
+    throw error;
+  }
+  const bound = servers[0]?.address();
+  return {
+    close: async () => void (await Promise.all(servers.map(closeServer))),
+    port: typeof bound === "object" && bound !== null ? bound.port : 0,
+  };
+}
+
+function listen(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, address, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
