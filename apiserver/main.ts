@@ -1,0 +1,67 @@
+import { builtInDefinitions } from "#api/kinds/built-in";
+import type { Handle } from "#api/request";
+import type { Clock } from "#base/clock";
+import type { Logger } from "#base/logger";
+import type { Random } from "#base/random";
+import { ApiServer } from "./api-server.ts";
+import { discoveryOf } from "./discovery/discovery.ts";
+import { openApiOf } from "./discovery/open-api.ts";
+import { ApiDispatcher } from "./http/api-dispatcher.ts";
+import { expressApp, type HealthCheck, type VersionInfo } from "./http/express-app.ts";
+import { serveHttps, type Listener, type TlsOptions } from "./http/https-server.ts";
+import { nodeConnection, noNodes } from "./http/node-connection.ts";
+import type { Storage } from "./storage/storage.ts";
+
+/** The API level, and the version that clients are told. */
+export const serverVersion: VersionInfo = {
+  major: "1",
+  minor: "36",
+  gitVersion: "v1.36.0+skiff",
+  gitCommit: "",
+  gitTreeState: "clean",
+  buildDate: "1970-01-01T00:00:00Z",
+  goVersion: "",
+  compiler: "node",
+  platform: `linux/${process.arch === "x64" ? "amd64" : process.arch}`,
+};
+
+export interface RunApiServerOptions {
+  readonly storage: Storage;
+  /** Absent: no sockets, for use inside a process alone. */
+  readonly serve?: { readonly tls: TlsOptions; readonly listeners: readonly Listener[]; readonly advertise: string };
+  readonly nodeTls?: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** What else must be well before `/readyz` says so, e.g. that the objects every cluster has are there. */
+  readonly checks: readonly HealthCheck[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface RunningApiServer {
+  readonly handle: Handle;
+  /** 0 without sockets. */
+  readonly port: number;
+  /** Ends the sockets. The storage is the caller's to close, after this. */
+  close(): Promise<void>;
+}
+
+/** Resolves when it serves. @throws the socket's error when a listener cannot be bound. */
+export async function runApiServer(options: RunApiServerOptions): Promise<RunningApiServer> {
+  const { storage, serve, nodeTls, checks, clock, random, log, signal } = options;
+  const nodes = nodeTls === undefined ? noNodes : nodeConnection(nodeTls);
+  const server = new ApiServer({ definitions: builtInDefinitions, storage, tokens: [], nodes, clock, random, log });
+  await server.start(signal);
+  if (serve === undefined) return { handle: server.handle, port: 0, close: async () => undefined };
+  const caches = server.registry.stores().map((store) => store.cache);
+  const cacheCheck: HealthCheck = { name: "watch-caches", check: () => (caches.every((cache) => cache.ready) ? undefined : "a watch cache is not filled yet") };
+  const app = expressApp({
+    server,
+    discovery: discoveryOf(builtInDefinitions, serve.advertise),
+    openApi: openApiOf(builtInDefinitions, serverVersion.gitVersion),
+    version: serverVersion,
+    checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks],
+  });
+  const sockets = await serveHttps({ dispatcher: new ApiDispatcher(server), app, tls: serve.tls, listeners: serve.listeners });
+  return { handle: server.handle, port: sockets.port, close: () => sockets.close() };
+}
