@@ -14,7 +14,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** The first is the hub: the form that is stored and has all fields of all versions. */
   readonly versions: readonly VersionDefinition[];
   /** The rules for `metadata.name`; absent: a DNS subdomain. @returns upstream's complaints. */
-  validateName?(name: string): string[];
+  readonly validateName?: (name: string) => string[];
   withDefaults?(object: T): T;
   /** Sets what a client may not choose, e.g. the first status. Runs after defaults. */
   prepareForCreate?(object: T): T;

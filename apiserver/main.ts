@@ -5,6 +5,7 @@ import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import { ApiServer } from "./api-server.ts";
 import { discoveryOf } from "./discovery/discovery.ts";
+import { openApiV2 } from "./discovery/open-api-v2.ts";
 import { openApiOf } from "./discovery/open-api.ts";
 import { ApiDispatcher } from "./http/api-dispatcher.ts";
 import { expressApp, type HealthCheck, type VersionInfo } from "./http/express-app.ts";
@@ -54,14 +55,23 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
   await server.start(signal);
   if (serve === undefined) return { handle: server.handle, port: 0, close: async () => undefined };
   const caches = server.registry.stores().map((store) => store.cache);
-  const cacheCheck: HealthCheck = { name: "watch-caches", check: () => (caches.every((cache) => cache.ready) ? undefined : "a watch cache is not filled yet") };
+  const cacheCheck: HealthCheck = {
+    name: "watch-caches",
+    check: () => (caches.every((cache) => cache.ready) ? undefined : "a watch cache is not filled yet"),
+  };
   const app = expressApp({
     server,
     discovery: discoveryOf(builtInDefinitions, serve.advertise),
+    openApiV2: once(() => openApiV2(builtInDefinitions, serverVersion.gitVersion)),
     openApi: openApiOf(builtInDefinitions, serverVersion.gitVersion),
     version: serverVersion,
     checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks],
   });
   const sockets = await serveHttps({ dispatcher: new ApiDispatcher(server), app, tls: serve.tls, listeners: serve.listeners });
   return { handle: server.handle, port: sockets.port, close: () => sockets.close() };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

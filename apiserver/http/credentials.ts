@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { Credentials } from "#api/request";
 
-const ofSocket = new WeakMap<TLSSocket, Credentials>();
+const ofSocket = new WeakMap<object, Credentials>();
 
 /** A certificate counts before a token, as upstream's order of authenticators has it. Certificates are read once per socket. */
 export function credentialsOf(request: IncomingMessage): Credentials {

@@ -1,6 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { noSuchResource, type ApiServer } from "../api-server.ts";
 import { aggregatedContentType, wantsAggregated, type Discovery } from "../discovery/discovery.ts";
+import { openApiV2ProtobufType } from "../discovery/open-api-v2.ts";
 import type { OpenApi } from "../discovery/open-api.ts";
 import { credentialsOf } from "./credentials.ts";
 import { writeResponse } from "./write-response.ts";
@@ -27,12 +28,14 @@ export interface ExpressAppOptions {
   readonly server: ApiServer;
   readonly discovery: Discovery;
   readonly openApi: OpenApi;
+  /** Made when first asked for. */
+  readonly openApiV2: () => Uint8Array;
   readonly version: VersionInfo;
   readonly checks: readonly HealthCheck[];
 }
 
 /** Everything that is not a resource: discovery, OpenAPI, health, version. */
-export function expressApp({ server, discovery, openApi, version, checks }: ExpressAppOptions): Express {
+export function expressApp({ server, discovery, openApi, openApiV2, version, checks }: ExpressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -48,11 +51,15 @@ export function expressApp({ server, discovery, openApi, version, checks }: Expr
   );
   app.get("/openapi/v3", (_request, response) => sendJson(response, openApi.index));
   app.get("/openapi/v3/*path", (request, response) => {
-    const found = openApi.document((request.params as { path: string[] }).path.join("/"));
+    const found = openApi.document((request.params).path.join("/"));
     if (found === undefined) throw noSuchResource();
     response.setHeader("etag", `"${found.hash}"`);
     if (request.query["hash"] === found.hash) response.setHeader("cache-control", "public, immutable");
     response.type("application/json").send(Buffer.from(found.bytes));
+  });
+  app.get("/openapi/v2", (_request, response) => {
+    response.setHeader("content-type", openApiV2ProtobufType);
+    response.end(openApiV2());
   });
   app.get("/version", (_request, response) => sendJson(response, version));
   for (const path of ["/healthz", "/livez", "/readyz"])
@@ -85,7 +92,7 @@ function sendJson(response: Response, document: object): void {
 }
 
 function sendHealth(request: Request, response: Response, path: string, checks: readonly HealthCheck[]): void {
-  const results = checks.map(({ name, check }) => ({ name, problem: check() }));
+  const results = checks.map((health) => ({ name: health.name, problem: health.check() }));
   const failed = results.some(({ problem }) => problem !== undefined);
   const lines = results.map(({ name, problem }) => (problem === undefined ? `[+]${name} ok` : `[-]${name} failed: ${problem}`));
   response.status(failed ? 500 : 200).type("text/plain");

@@ -52,7 +52,9 @@ export async function serveHttps(options: {
   }
   const bound = servers[0]?.address();
   return {
-    close: async () => void (await Promise.all(servers.map(closeServer))),
+    close: async () => {
+      await Promise.all(servers.map(closeServer));
+    },
     port: typeof bound === "object" && bound !== null ? bound.port : 0,
   };
 }

@@ -66,9 +66,7 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
           ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1" }
           : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type) };
       const whole = (): KubeObject & { items: readonly KubeObject[] } =>
-        ({ ...head, metadata, items: result.items.map(({ object }) => shape(object)) }) as KubeObject & {
-          items: readonly KubeObject[];
-        };
+        ({ ...head, metadata, items: result.items.map(({ object }) => shape(object)) });
       if (form.as !== "object" || form.mediaType !== "application/json") return objectAnswer(whole(), 200, warnings, form);
       return {
         kind: "list",
@@ -117,7 +115,7 @@ function listMetadata(result: ListResult): KubeObject["metadata"] {
     resourceVersion,
     ...(token !== undefined && { continue: token }),
     ...(remainingItemCount !== undefined && { remainingItemCount }),
-  } as KubeObject["metadata"];
+  };
 }
 
 /** The document as pieces of the kept bytes of its items. */

@@ -30,7 +30,7 @@ export function tableOf(
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",
-    metadata: metadata as KubeObject["metadata"],
+    metadata: metadata,
     columnDefinitions: withColumns ? columnsOf(definition) : [],
     rows: objects.map((object) => ({
       cells: [...(hasOwnName(definition) ? [] : [object.metadata.name ?? ""]), ...definition.tableRow(object, now)],

@@ -3,6 +3,7 @@ import { decode, DecodeError } from "#api/decode";
 import type { ResourceDefinition } from "#api/definition";
 import { duplicateFields } from "#api/duplicate-fields";
 import type { KubeObject } from "#api/object";
+import { decodeProtobuf, protobufMediaType } from "#api/protobuf/decode-protobuf";
 import type { ApiRequest } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
 import { StatusError } from "#api/status";
@@ -26,16 +27,21 @@ export interface Document {
   readonly duplicates: readonly string[];
 }
 
-/** Parses a JSON or YAML body; one from the same process needs no parsing. @throws StatusError BadRequest, UnsupportedMediaType */
-export function parseDocument(request: Pick<ApiRequest, "body" | "contentType">, validation: FieldValidation): Document {
+/** Parses a JSON, YAML or protobuf body of the type with that OpenAPI name; one from the same process needs no parsing. @throws StatusError BadRequest, UnsupportedMediaType */
+export function parseDocument(
+  request: Pick<ApiRequest, "body" | "contentType">,
+  validation: FieldValidation,
+  schema: string,
+): Document {
   const { body } = request;
   if (body === undefined) return { value: undefined, duplicates: [] };
   if (!(body instanceof Uint8Array)) return { value: body, duplicates: [] };
   const mediaType = (request.contentType.split(";")[0] ?? "").trim().toLowerCase();
+  if (mediaType === protobufMediaType) return { value: parseProtobuf(body, schema), duplicates: [] };
   const text = decodeUtf8(body);
   if (mediaType === "application/yaml") return { value: parseYaml(text), duplicates: [] };
   if (mediaType !== "" && mediaType !== "application/json") {
-    const known = "application/json, application/yaml";
+    const known = `application/json, application/yaml, ${protobufMediaType}`;
     throw new StatusError(
       "UnsupportedMediaType",
       `the body of the request was in an unknown format - accepted media types include: ${known}`,
@@ -55,6 +61,15 @@ export function parseJson(text: string): unknown {
       {},
       { cause: error },
     );
+  }
+}
+
+function parseProtobuf(body: Uint8Array, schema: string): unknown {
+  try {
+    return decodeProtobuf(body, schema);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new StatusError("BadRequest", `the body of the request is not valid protobuf: ${error.message}`, {}, { cause: error });
   }
 }
 
@@ -113,7 +128,7 @@ export function objectFrom(
     kind !== "" &&
     (kind !== expected.kind || (apiVersion !== undefined && apiVersion !== "" && apiVersion !== expected.apiVersion))
   ) {
-    const message = `${String(kind)} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${mismatchText(apiVersion, kind, expected)}`;
+    const message = `${textOf(kind)} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${mismatchText(apiVersion, kind, expected)}`;
     throw new StatusError("BadRequest", message);
   }
   const about = `${expected.kind} in version ${JSON.stringify(versionOf(expected.apiVersion))} cannot be handled as a ${expected.kind}`;
@@ -143,12 +158,16 @@ export function decodeStrictly(
   }
 }
 
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 function versionOf(apiVersion: unknown): string {
   const text = typeof apiVersion === "string" ? apiVersion : "";
   return text.slice(text.indexOf("/") + 1);
 }
 
 function mismatchText(apiVersion: unknown, kind: unknown, expected: DocumentType): string {
-  const given = `${typeof apiVersion === "string" ? apiVersion : ""}, Kind=${String(kind)}`;
+  const given = `${typeof apiVersion === "string" ? apiVersion : ""}, Kind=${textOf(kind)}`;
   return `the object provided is of type ${given}, but ${expected.apiVersion}, Kind=${expected.kind} was expected`;
 }

@@ -1,5 +1,5 @@
 import { decode, DecodeError } from "#api/decode";
-import type { Binding, DeleteOptions, Pod, Scale } from "#api/generated/types";
+import type { Binding, DeleteOptions, Scale } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import type { ApiRequest, ApiResponse } from "#api/request";
 import { hasReason, notFound, StatusError } from "#api/status";
@@ -99,7 +99,7 @@ class ResourceCall {
     if (found === undefined) throw notFound(definition.type, this.#key.name);
     if (this.#request.subresource === "log") {
       const { reader, nodes } = this.#dependencies;
-      return podLog(found.object as Stored<Pod & KubeObject>, this.#request.query, reader, nodes, this.#request.signal);
+      return podLog(found.object, this.#request.query, reader, nodes, this.#request.signal);
     }
     if (this.#request.subresource === "scale" && definition.scale !== undefined)
       return this.#objectAnswer(scaleOf(found.object, definition.scale), 200);
@@ -148,16 +148,15 @@ class ResourceCall {
   async patch(): Promise<ApiResponse> {
     const { definition } = this.#store;
     const respond = this.#respond();
-    const isScale = this.#request.subresource === "scale" && definition.scale !== undefined;
-    const expected = isScale ? scaleDocument : documentTypeOf(definition);
+    const scale = this.#request.subresource === "scale" ? definition.scale : undefined;
+    const expected = scale === undefined ? documentTypeOf(definition) : scaleDocument;
     const apply = parsePatch(this.#request, expected, fieldValidationOf(this.#request.query), (text) => this.#context.warn(text));
-    if (isScale && definition.scale !== undefined) {
-      const { scale } = definition;
+    if (scale !== undefined) {
       return this.#scaleWritten(
         await this.#store.update(
           this.#key,
           {},
-          (current) => scaled(current, apply(scaleOf(current, scale)) as Scale, scale),
+          (current) => scaled(current, apply(scaleOf(current, scale)), scale),
           this.#context,
         ),
       );
@@ -255,7 +254,9 @@ class ResourceCall {
 
   #objectFromBody(expected: DocumentType): KubeObject {
     const validation = fieldValidationOf(this.#request.query);
-    return objectFrom(parseDocument(this.#request, validation), expected, validation, (text) => this.#context.warn(text));
+    return objectFrom(parseDocument(this.#request, validation, expected.schema), expected, validation, (text) =>
+      this.#context.warn(text),
+    );
   }
 
   /** In the namespace of the URL, which the body must not contradict. */
@@ -284,7 +285,8 @@ class ResourceCall {
   #deleteOptions(): DeleteOptions {
     const { query, body } = this.#request;
     const isEmpty = body === undefined || (body instanceof Uint8Array && body.length === 0);
-    if (!isEmpty) return validDeleteOptions(parseDeleteOptions(parseDocument(this.#request, "Ignore").value));
+    if (!isEmpty)
+      return validDeleteOptions(parseDeleteOptions(parseDocument(this.#request, "Ignore", deleteOptionsSchema).value));
     const grace = query.get("gracePeriodSeconds");
     const policy = query.get("propagationPolicy");
     const orphan = query.get("orphanDependents");
@@ -296,6 +298,8 @@ class ResourceCall {
   }
 }
 
+const deleteOptionsSchema = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
 function deletedAnswer(store: ResourceStore, last: Stored<KubeObject>): ApiResponse {
   const { group, resource } = store.definition.type;
   const details = { name: last.metadata.name, ...(group !== "" && { group }), kind: resource, uid: last.metadata.uid };
@@ -304,7 +308,7 @@ function deletedAnswer(store: ResourceStore, last: Stored<KubeObject>): ApiRespo
 
 function parseDeleteOptions(value: unknown): DeleteOptions {
   try {
-    return decode("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions", value).value as DeleteOptions;
+    return decode(deleteOptionsSchema, value).value;
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new StatusError("BadRequest", error.message, {}, { cause: error });
