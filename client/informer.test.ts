@@ -136,8 +136,9 @@ describe("Informer", () => {
     expect(transport.calls).toEqual(["list", "watch 100", "list", "watch 200"]);
     expect(seen.slice(3)).toEqual(["updated b 150", "deleted c absent", "added c 151"]);
     transport.answerList([pod("b", "150")]);
-    informer.relist();
+    const listed = informer.relist(new AbortController().signal);
     await clock.advance(0);
+    await listed;
     expect(seen.slice(6).toSorted()).toEqual(["deleted a absent", "deleted c absent"]);
   });
 

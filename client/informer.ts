@@ -45,7 +45,7 @@ export class Informer<T extends KubeObject> implements Lister<T> {
   readonly #backoff: Backoff;
   #resourceVersion = "";
   #synced = false;
-  #waitingForSync: (() => void)[] = [];
+  readonly #waitingForList: (() => void)[] = [];
   #interrupt = new AbortController();
 
   constructor(options: InformerOptions<T>) {
@@ -76,16 +76,7 @@ export class Informer<T extends KubeObject> implements Lister<T> {
 
   /** Resolves once the first list is in the store. @throws the signal's reason. */
   synced(signal: AbortSignal): Promise<void> {
-    if (this.#synced) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const aborted = () => reject(signal.reason as Error);
-      if (signal.aborted) aborted();
-      signal.addEventListener("abort", aborted, { once: true });
-      this.#waitingForSync.push(() => {
-        signal.removeEventListener("abort", aborted);
-        resolve();
-      });
-    });
+    return this.#synced ? Promise.resolve() : this.#listed(signal);
   }
 
   get(key: ObjectKey): Stored<T> | undefined {
@@ -105,15 +96,21 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     return this.#store.get(key)?.metadata;
   }
 
-  /** Lists anew as soon as it can, for who suspects that the watch has gone silent. */
-  relist(): void {
+  /**
+   * Lists anew, for who suspects that the watch has gone silent or must know what a lost request did. Resolves when a list that began
+   * after the call is in the store. @throws the signal's reason.
+   */
+  relist(signal: AbortSignal): Promise<void> {
+    // A list that runs already is given up, so that whichever ends next began after this.
     this.#interrupt.abort(new Error("asked to list again"));
+    return this.#listed(signal);
   }
 
   /** Resolves when the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let listed = false;
     while (!signal.aborted) {
+      listed &&= !this.#interrupt.signal.aborted;
       this.#interrupt = new AbortController();
       const interrupted = AbortSignal.any([signal, this.#interrupt.signal]);
       try {
@@ -141,9 +138,22 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     return listed && hasReason(error, "ServiceUnavailable", "TooManyRequests", "InternalError", "ServerTimeout");
   }
 
+  #listed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const aborted = () => reject(signal.reason as Error);
+      if (signal.aborted) aborted();
+      signal.addEventListener("abort", aborted, { once: true });
+      this.#waitingForList.push(() => {
+        signal.removeEventListener("abort", aborted);
+        resolve();
+      });
+    });
+  }
+
   async #list(signal: AbortSignal): Promise<void> {
     const { client, type, ...options } = this.#options;
     const list = await client.list(type, { ...selection(options), signal });
+    signal.throwIfAborted();
     const listed = new Set<string>();
     for (const object of list.items) {
       listed.add(keyText(keyOf(object)));
@@ -152,9 +162,8 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     const gone = [...this.#store.keys()].filter((key) => !listed.has(key));
     for (const key of gone) this.#delete(key);
     this.#reached(list.metadata.resourceVersion ?? "");
-    if (this.#synced) return;
     this.#synced = true;
-    for (const wake of this.#waitingForSync.splice(0)) wake();
+    for (const wake of this.#waitingForList.splice(0)) wake();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
