@@ -48,7 +48,8 @@ export interface RegistryAuth {
 /** `reason` is what kubectl shows of the waiting container. */
 export class ImageError extends Error {
   override readonly name = "ImageError";
-  readonly reason: "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" | "DamagedArchive" | "NoSpace";
+  readonly reason:
+    "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" | "DamagedArchive" | "NoSpace";
 
   constructor(reason: ImageError["reason"], message: string, options?: ErrorOptions) {
     super(message, options);
