@@ -1,0 +1,19 @@
+import type { SchedulerPlugin } from "../plugin.ts";
+import { tolerates } from "./tolerations.ts";
+
+const taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+
+/** Keeps pods off cordoned nodes, unless they tolerate the taint that goes with it. */
+export const nodeUnschedulable: SchedulerPlugin = {
+  name: "NodeUnschedulable",
+  wakesOn: ["nodeAdded", "nodeUpdated"],
+  prepare: (pod) => {
+    if (tolerates(pod.spec?.tolerations ?? [], taint)) return undefined;
+    return {
+      filter: ({ node }) =>
+        node.spec?.unschedulable === true
+          ? { reasons: ["node(s) were unschedulable"], resolvableByPreemption: false }
+          : undefined,
+    };
+  },
+};
