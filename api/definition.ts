@@ -43,6 +43,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   heldBy?(object: T): readonly string[];
   /** What to do with dependents when the client does not say. Absent: background. */
   readonly defaultPropagation?: "background" | "orphan";
+  /** Can be looked at and not be made. */
+  readonly readOnly?: boolean;
   /** A PUT to a name that does not exist creates it. */
   readonly allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion replaces whatever is there. Absent: allowed. */

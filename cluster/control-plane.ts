@@ -40,9 +40,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stop = new AbortController();
   const { signal } = stop;
   const ready = { namespaces: false };
-  const checks = [{ name: "poststarthook/start-system-namespaces-controller", check: () => (ready.namespaces ? undefined : "not made yet") }];
+  const checks = [
+    { name: "poststarthook/start-system-namespaces-controller", check: () => (ready.namespaces ? undefined : "not made yet") },
+  ];
   const serve = listeners === undefined ? {} : await serving(pki, listeners, options.serverNames ?? []);
-  const apiServer: RunningApiServer = await runApiServer({ storage, ...serve, checks, clock, random, log: log.child({ component: "apiserver" }), signal });
+  const apiServer: RunningApiServer = await runApiServer({
+    storage,
+    ...serve,
+    checks,
+    clock,
+    random,
+    log: log.child({ component: "apiserver" }),
+    signal,
+  });
   const clientFor = (user: string, groups: readonly string[] = []): ApiClient =>
     createClient(inProcessTransport({ handle: apiServer.handle, user, groups, userAgent: user }));
   try {
@@ -61,7 +71,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log: log.child({ component: "controller-manager" }),
     signal,
   });
-  const scheduler = runScheduler({ client: clientFor("system:kube-scheduler"), clock, random, log: log.child({ component: "scheduler" }), signal });
+  const scheduler = runScheduler({
+    client: clientFor("system:kube-scheduler"),
+    clock,
+    random,
+    log: log.child({ component: "scheduler" }),
+    signal,
+  });
   const failed = Promise.all([controllers, scheduler]).then(() => new Promise<never>(() => undefined));
   failed.catch((error: unknown) => log.error("a component of the control plane ended", { error }));
   return {
@@ -82,12 +98,27 @@ async function serving(pki: Pki, listeners: readonly { address: string; port: nu
   const own = await pki.pair("apiserver", {
     commonName: "kube-apiserver",
     use: "server",
-    dnsNames: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", ...names.filter((name) => !isAddress(name))],
+    dnsNames: [
+      "localhost",
+      "kubernetes",
+      "kubernetes.default",
+      "kubernetes.default.svc",
+      "kubernetes.default.svc.cluster.local",
+      ...names.filter((name) => !isAddress(name)),
+    ],
     ipAddresses: [...new Set(["127.0.0.1", "::1", ...addresses, ...names.filter(isAddress)])],
   });
-  const toNodes = await pki.pair("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], use: "client" });
+  const toNodes = await pki.pair("apiserver-kubelet-client", {
+    commonName: "kube-apiserver-kubelet-client",
+    organizations: ["system:masters"],
+    use: "client",
+  });
   return {
-    serve: { tls: { ...own, clientCa: pki.ca }, listeners, advertise: `${addresses[0] ?? "127.0.0.1"}:${listeners[0]?.port ?? 0}` },
+    serve: {
+      tls: { ...own, clientCa: pki.ca },
+      listeners,
+      advertise: `${addresses[0] ?? "127.0.0.1"}:${listeners[0]?.port ?? 0}`,
+    },
     nodeTls: { ...toNodes, ca: pki.ca },
   };
 }

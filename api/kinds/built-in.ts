@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from "../definition.ts";
 import { configMapDefinition } from "./config-map.ts";
+import { customResourceDefinitionDefinition } from "./custom-resource-definition.ts";
 import { deploymentDefinition } from "./deployment.ts";
 import { eventDefinition } from "./event.ts";
 import { leaseDefinition } from "./lease.ts";
@@ -24,4 +25,5 @@ export const builtInDefinitions = [
   deploymentDefinition,
   replicaSetDefinition,
   leaseDefinition,
+  customResourceDefinitionDefinition,
 ] as readonly unknown[] as readonly ResourceDefinition[];

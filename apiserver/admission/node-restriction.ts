@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Node, Pod } from "#api/generated/types";
 import { pods } from "#api/resource-type";
 import { StatusError } from "#api/status";
-import { nodeOf } from "../authz/node-authorizer.ts";
+import { nodeOf } from "../authn/user.ts";
 import type { Reader } from "../registry/reader.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
 

@@ -1,19 +1,9 @@
 import { parseFieldSelector, requiredValue } from "#api/field-selector";
 import type { Pod } from "#api/generated/types";
 import { pods } from "#api/resource-type";
-import type { UserInfo } from "../authn/user.ts";
+import { nodeOf } from "../authn/user.ts";
 import type { Reader } from "../registry/reader.ts";
 import type { Attributes, Authorizer, Decision } from "./authorizer.ts";
-
-const nodeUserPrefix = "system:node:";
-const nodeGroup = "system:nodes";
-
-/** The node whose agent this user is. */
-export function nodeOf(user: UserInfo): string | undefined {
-  return user.groups.includes(nodeGroup) && user.name.startsWith(nodeUserPrefix)
-    ? user.name.slice(nodeUserPrefix.length)
-    : undefined;
-}
 
 /**
  * Lets a node's agent do what its own node and pods need and nothing else: a stolen node key must not open other nodes' secrets

@@ -39,7 +39,10 @@ export async function createAuthority(commonName: string, clock: Clock, random: 
     keys: keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+        true,
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
@@ -47,11 +50,26 @@ export async function createAuthority(commonName: string, clock: Clock, random: 
 }
 
 /** A new key with a certificate of the authority. */
-export async function issueCertificate(authority: KeyPair, request: CertificateRequest, clock: Clock, random: Random): Promise<KeyPair> {
+export async function issueCertificate(
+  authority: KeyPair,
+  request: CertificateRequest,
+  clock: Clock,
+  random: Random,
+): Promise<KeyPair> {
   const issuer = new x509.X509Certificate(authority.cert);
-  const signingKey = await webcrypto.subtle.importKey("pkcs8", Buffer.from(x509.PemConverter.decodeFirst(authority.key)), algorithm, false, ["sign"]);
+  const signingKey = await webcrypto.subtle.importKey(
+    "pkcs8",
+    Buffer.from(x509.PemConverter.decodeFirst(authority.key)),
+    algorithm,
+    false,
+    ["sign"],
+  );
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const uses = { client: [x509.ExtendedKeyUsage.clientAuth], server: [x509.ExtendedKeyUsage.serverAuth], both: [x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth] };
+  const uses = {
+    client: [x509.ExtendedKeyUsage.clientAuth],
+    server: [x509.ExtendedKeyUsage.serverAuth],
+    both: [x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth],
+  };
   const names = [
     ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
     ...(request.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),

@@ -16,7 +16,8 @@ export interface Pki {
 
 export async function openPki(directory: string, clock: Clock, random: Random): Promise<Pki> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const authority = (await readPair(directory, "ca")) ?? (await writePair(directory, "ca", await createAuthority("skiff-ca", clock, random)));
+  const authority =
+    (await readPair(directory, "ca")) ?? (await writePair(directory, "ca", await createAuthority("skiff-ca", clock, random)));
   return {
     ca: authority.cert,
     pair: async (name, request) => {

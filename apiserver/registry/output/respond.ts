@@ -4,8 +4,8 @@ import type { KubeObject } from "#api/object";
 import type { ApiResponse, EncodedEvent, EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
 import type { Clock } from "#base/clock";
-import type { ListResult } from "../registry/list-objects.ts";
-import { eventLine } from "../registry/watch-objects.ts";
+import type { ListResult } from "../list-objects.ts";
+import { eventLine } from "../watch-objects.ts";
 import type { OutputForm } from "./negotiate.ts";
 import { metadataOf, parseIncludeObject, tableOf } from "./table.ts";
 
@@ -65,8 +65,11 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
         form.as === "metadata"
           ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1" }
           : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type) };
-      const whole = (): KubeObject & { items: readonly KubeObject[] } =>
-        ({ ...head, metadata, items: result.items.map(({ object }) => shape(object)) });
+      const whole = (): KubeObject & { items: readonly KubeObject[] } => ({
+        ...head,
+        metadata,
+        items: result.items.map(({ object }) => shape(object)),
+      });
       if (form.as !== "object" || form.mediaType !== "application/json") return objectAnswer(whole(), 200, warnings, form);
       return {
         kind: "list",

@@ -1,0 +1,67 @@
+import { request } from "node:https";
+import type { Clock } from "#base/clock";
+import { nodes } from "#api/resource-type";
+import type { ApiClient } from "#client/api-client";
+import { CommandFailure } from "../failure.ts";
+import type { KeyPair } from "../pki/certificates.ts";
+
+const apiTimeoutMs = 30_000;
+const nodesTimeoutMs = 60_000;
+
+/** Resolves when the API server says that it is ready. @throws CommandFailure when its process ends first, or time does. */
+export async function waitForApi(options: {
+  readonly port: number;
+  readonly ca: string;
+  readonly admin: KeyPair;
+  readonly clock: Clock;
+  /** @returns why it will never be ready, or undefined. */
+  readonly ended: () => Promise<string | undefined>;
+}): Promise<void> {
+  const { port, ca, admin, clock, ended } = options;
+  const deadline = clock.monotonic() + apiTimeoutMs;
+  while (!(await isReady(port, ca, admin))) {
+    const problem = await ended();
+    if (problem !== undefined) throw new CommandFailure(problem);
+    if (clock.monotonic() > deadline)
+      throw new CommandFailure(`the API server on port ${port} is not ready after ${apiTimeoutMs / 1000} s`);
+    await clock.sleep(15);
+  }
+}
+
+function isReady(port: number, ca: string, admin: KeyPair): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request({ host: "127.0.0.1", port, path: "/readyz", ca, ...admin, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    call.on("error", () => resolve(false));
+    call.end();
+  });
+}
+
+/** Resolves when all of these nodes are Ready, telling `progress` how far they are. @throws CommandFailure */
+export async function waitForNodes(
+  client: ApiClient,
+  names: readonly string[],
+  clock: Clock,
+  progress: (text: string) => void,
+  ended: () => Promise<string | undefined>,
+): Promise<void> {
+  const deadline = clock.monotonic() + nodesTimeoutMs;
+  for (;;) {
+    const { items } = await client.list(nodes);
+    const ready = items.filter((node) =>
+      node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+    );
+    const waiting = names.filter((name) => !ready.some((node) => node.metadata.name === name));
+    if (waiting.length === 0) return;
+    progress(`waiting for ${waiting.join(", ")} to be Ready`);
+    const problem = await ended();
+    if (problem !== undefined) throw new CommandFailure(problem);
+    if (clock.monotonic() > deadline)
+      throw new CommandFailure(
+        `${waiting.join(", ")} not Ready after ${nodesTimeoutMs / 1000} s: see its log in the cluster's folder`,
+      );
+    await clock.sleep(25);
+  }
+}

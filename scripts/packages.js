@@ -1,0 +1,86 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/**
+ * The programs Skiff uses and does not bring along. `run`: without them no containers run; `test`: the tests drive them.
+ * `any`: one of them is enough. Package names are Debian's unless another family calls them differently.
+ */
+export const tools = [
+  { any: ["crun", "runc"], for: "run", why: "runs containers", packages: { default: "crun" } },
+  { any: ["conmon"], for: "run", why: "keeps containers alive without their agent", packages: { default: "conmon" } },
+  { any: ["nft"], for: "run", why: "lets pods reach the outside", packages: { default: "nftables" } },
+  { any: ["ip"], for: "run", why: "makes nodes and their networks", packages: { default: "iproute2", dnf: "iproute" } },
+  { any: ["nsenter"], for: "run", why: "starts agents inside their nodes", packages: { default: "util-linux" } },
+  {
+    any: ["busybox"],
+    for: "run",
+    why: "is the example's web server",
+    packages: { default: "busybox-static", dnf: "busybox", pacman: "busybox" },
+  },
+  { any: ["docker-registry"], for: "test", why: "serves images to the tests", packages: { default: "docker-registry" } },
+  { any: ["skopeo"], for: "test", why: "pushes images to it", packages: { default: "skopeo" } },
+  { any: ["runc"], for: "test", why: "is the second runtime under test", packages: { default: "runc" } },
+  { any: ["curl"], for: "test", why: "asks pods", packages: { default: "curl" } },
+];
+
+const managers = [
+  { name: "apt-get", install: ["apt-get", "install", "-y", "--no-install-recommends"], update: ["apt-get", "update"] },
+  { name: "dnf", install: ["dnf", "install", "-y"] },
+  { name: "pacman", install: ["pacman", "-S", "--needed"] },
+  { name: "zypper", install: ["zypper", "install", "-y"] },
+  { name: "apk", install: ["apk", "add"] },
+];
+
+/** @returns {typeof tools} those of which nothing is on this machine. */
+export function missingTools(purposes) {
+  return tools.filter((tool) => purposes.includes(tool.for) && !tool.any.some(isOnPath));
+}
+
+/** Installs what is missing where that is safe to do by itself; otherwise says how. Never fails: a control plane alone needs none of it. */
+export function ensurePackages(purposes) {
+  const missing = missingTools(purposes);
+  if (missing.length === 0) return;
+  const manager = managers.find(({ name }) => isOnPath(name));
+  const packages = [...new Set(missing.map((tool) => tool.packages[manager?.name] ?? tool.packages.default))];
+  const isDebian = manager?.name === "apt-get" && isDebianLike();
+  const isRoot = process.getuid?.() === 0;
+  if (process.platform !== "linux") {
+    console.log("Containers need Linux. What works here: a control plane alone, `./skiff up --nodes 0`.");
+    return;
+  }
+  for (const tool of missing) console.log(`  missing: ${tool.any.join(" or ")} (${tool.why})`);
+  if (isDebian && isRoot) {
+    console.log(`Installing with apt-get: ${packages.join(" ")}`);
+    const options = { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+    spawnSync(manager.update[0], manager.update.slice(1), options);
+    const [command, ...rest] = [...manager.install, ...packages];
+    const { status } = spawnSync(command, rest, options);
+    if (status !== 0) console.log(`apt-get could not install them (exit code ${status}); what it said is above.`);
+    return;
+  }
+  const command =
+    manager === undefined ? `install these packages: ${packages.join(" ")}` : [...manager.install, ...packages].join(" ");
+  console.log(`Not installed by itself here. Run this, as root:\n\n    ${command}\n`);
+  console.log("Without it a control plane alone works: `./skiff up --nodes 0`.");
+}
+
+function isDebianLike() {
+  try {
+    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync("/etc/os-release", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+function isOnPath(name) {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
