@@ -30,15 +30,23 @@ export interface RuntimeInANode {
   close(): Promise<void>;
 }
 
-export async function openRuntimeInANode(runtimeBinary: string): Promise<RuntimeInANode> {
+/** A node that is there already; what runs in it is left to whoever made it. */
+export interface ExistingNode {
+  /** Before a command that is to run in it. */
+  readonly enter: readonly string[];
+  readonly podRange: string;
+  readonly cgroup: string;
+}
+
+export async function openRuntimeInANode(runtimeBinary: string, existing?: ExistingNode): Promise<RuntimeInANode> {
   const folder = await mkdtemp(join(tmpdir(), "skiff-runtime-"));
   const image = await makeImage(join(folder, "layer"));
-  const cgroup = `/skiff-test-${process.pid}-${folder.slice(-6)}`;
-  const settings: WorkerSettings = { folder, runtimeBinary, image, podCgroups: [] };
-  const holder = await startHolder();
-  const enter = ["nsenter", `--target=${holder.pid ?? 0}`, "--mount", "--net", "--wd=/"];
+  const cgroup = existing?.cgroup ?? `/skiff-test-${process.pid}-${folder.slice(-6)}`;
+  const settings: WorkerSettings = { folder, runtimeBinary, image, podRange: existing?.podRange ?? "10.99.7.0/24" };
+  const holder = existing === undefined ? await startHolder() : undefined;
+  const enter = existing?.enter ?? ["nsenter", `--target=${holder?.pid ?? 0}`, "--mount", "--net", "--wd=/"];
   const killAll = async () => {
-    await killEverythingInNetworkOf(holder.pid ?? 0);
+    if (holder !== undefined) await killEverythingInNetworkOf(holder.pid ?? 0);
     await rm(folder, { recursive: true, force: true });
   };
   let worker: Worker;
@@ -63,7 +71,7 @@ export async function openRuntimeInANode(runtimeBinary: string): Promise<Runtime
     },
     inNode: (argv) => runChecked([...enter, ...argv]),
     close: async () => {
-      await worker.call("removeCgroup", [cgroup]).catch(() => undefined);
+      if (existing === undefined) await worker.call("removeCgroup", [cgroup]).catch(() => undefined);
       await worker.kill();
       await killAll();
     },

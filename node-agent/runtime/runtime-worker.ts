@@ -16,7 +16,7 @@ export interface WorkerSettings {
   readonly folder: string;
   readonly runtimeBinary: string;
   readonly image: ImageStatus;
-  readonly podCgroups: readonly string[];
+  readonly podRange: string;
 }
 
 export type WorkerRequest =
@@ -64,14 +64,14 @@ async function nextChange(from: ContainerRuntime): Promise<void> {
   done.abort();
 }
 
-async function open({ folder, runtimeBinary, image }: WorkerSettings): Promise<CrunRuntime> {
+async function open({ folder, runtimeBinary, image, podRange }: WorkerSettings): Promise<CrunRuntime> {
   await mkdir(folder, { recursive: true });
   const log = silentLogger;
   return CrunRuntime.open({
     clock: systemClock,
     log,
     images: onlyImage(image),
-    network: await BridgePodNetwork.open({ log, podRange: "10.99.7.0/24", bridge: "pods", stateFile: `${folder}/network.json` }),
+    network: await BridgePodNetwork.open({ log, podRange, bridge: "pods", stateFile: `${folder}/network.json` }),
     cgroups: await detectCgroups({ clock: systemClock }),
     rootDirectory: `${folder}/root`,
     runDirectory: `${folder}/run`,

@@ -1,0 +1,219 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Clock } from "#base/clock";
+import type { Logger } from "#base/logger";
+import { detectCgroups } from "#node-agent/cgroups/detect";
+import { readJsonFile, writeJsonFile } from "#node-agent/runtime/json-file";
+import { KeyedLock } from "#node-agent/runtime/keyed-lock";
+import type { ProcessIdentity } from "#node-agent/runtime/process-table";
+import { identifyProcess } from "#node-agent/runtime/process-table";
+import { installFirewall, removeFirewall } from "./firewall.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { NodeNamespaces } from "./namespaces.ts";
+import {
+  ensureNamespaces,
+  ensurePrivateFolder,
+  enterNode,
+  nodeNamespaces,
+  removeNamespaces,
+  removePrivateFolder,
+} from "./namespaces.ts";
+import { killNodeProcesses } from "./node-processes.ts";
+import type { NetworkPlan } from "./ranges.ts";
+import { chooseNetworks, conflicts, hostAddress, largestNodeIndex, nodeAddress, nodePodRange } from "./ranges.ts";
+import { readUsedNetworks } from "./used-networks.ts";
+import { connectNodes, ensureBridge, isOwnBridge, removeBridge, removeNodeLink, wireNode } from "./wiring.ts";
+
+export interface LocalNodesOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Of this cluster: the plan of its networks and its nodes' namespaces. */
+  readonly stateDirectory: string;
+  /** Shared by the machine's clusters and emptied by a reboot. */
+  readonly machineDirectory?: string;
+}
+
+export interface LocalNode {
+  readonly name: string;
+  readonly address: string;
+  readonly podRange: string;
+  /** Below each controller's root: all of the node's pods are below it. */
+  readonly cgroup: string;
+  readonly namespaces: NodeNamespaces;
+}
+
+export interface SpawnOptions {
+  /** Both outputs are appended to it. */
+  readonly outputFile: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Plan extends NetworkPlan {
+  /** Numbers from 1; they make a node's addresses. */
+  readonly nodes: Readonly<Record<string, number>>;
+}
+
+/**
+ * A cluster's nodes on this machine: each a network and a mount namespace, joined by a bridge. Every call is idempotent and finishes
+ * what a crash left half done. What a node's containers keep on disk is not touched here.
+ */
+export class LocalNodes {
+  readonly #options: LocalNodesOptions;
+  readonly #forwarding: Forwarding;
+  readonly #lock = new KeyedLock();
+  #plan: Plan | undefined;
+
+  private constructor(options: LocalNodesOptions) {
+    this.#options = options;
+    this.#forwarding = new Forwarding({ machineDirectory: options.machineDirectory ?? "/run/skiff" });
+  }
+
+  static async open(options: LocalNodesOptions): Promise<LocalNodes> {
+    const nodes = new LocalNodes(options);
+    nodes.#plan = await readJsonFile<Plan>(nodes.#planFile);
+    return nodes;
+  }
+
+  /** Chooses the cluster's networks, once, and makes what the nodes share. */
+  async prepare(): Promise<NetworkPlan & { hostAddress: string }> {
+    return this.#lock.run("cluster", async () => {
+      const plan = await this.#ensureNetworks();
+      await ensurePrivateFolder(this.#namespaceFolder);
+      await this.#forwarding.acquire(plan.bridge);
+      await installFirewall(plan);
+      return { bridge: plan.bridge, nodeRange: plan.nodeRange, podRange: plan.podRange, hostAddress: hostAddress(plan) };
+    });
+  }
+
+  /** Makes the node, or finds it made, and joins it to the others. */
+  async ensure(name: string): Promise<LocalNode> {
+    await this.prepare();
+    return this.#lock.run("cluster", async () => {
+      const plan = await this.#withNode(name);
+      const node = this.#describe(plan, name);
+      await ensureNamespaces(node.namespaces);
+      await wireNode(plan, plan.nodes[name] ?? 0, node.namespaces);
+      await connectNodes(plan, plan.nodes, (other) => this.#describe(plan, other).namespaces);
+      return node;
+    });
+  }
+
+  list(): readonly LocalNode[] {
+    const plan = this.#plan;
+    return plan === undefined ? [] : Object.keys(plan.nodes).map((name) => this.#describe(plan, name));
+  }
+
+  /** Starts a program in a node. It outlives this process and does not die with its terminal. */
+  async spawnInNode(name: string, argv: readonly string[], { outputFile, env }: SpawnOptions): Promise<ProcessIdentity> {
+    const node = this.list().find((candidate) => candidate.name === name);
+    if (node === undefined) throw new Error(`there is no node ${name}`);
+    await mkdir(dirname(outputFile), { recursive: true });
+    const output = await open(outputFile, "a", 0o600);
+    try {
+      const [program = "", ...args] = [...enterNode(node.namespaces), ...argv];
+      const child = spawn(program, args, { detached: true, stdio: ["ignore", output.fd, output.fd], env: { ...env } });
+      await new Promise<void>((resolve, reject) => {
+        child.once("spawn", resolve);
+        child.once("error", reject);
+      });
+      child.unref();
+      const identity = child.pid === undefined ? undefined : await identifyProcess(child.pid);
+      if (identity === undefined) throw new Error(`${argv[0] ?? ""} ended at once: see ${outputFile}`);
+      return identity;
+    } finally {
+      await output.close();
+    }
+  }
+
+  /** Kills what runs in it and removes its namespaces, links, routes and cgroups. */
+  async removeNode(name: string): Promise<void> {
+    await this.#lock.run("cluster", async () => {
+      const index = this.#plan?.nodes[name];
+      if (this.#plan === undefined || index === undefined) return;
+      const node = this.#describe(this.#plan, name);
+      await killNodeProcesses(node.namespaces, this.#options.clock);
+      await (await detectCgroups(this.#options)).remove(node.cgroup);
+      await removeNodeLink(this.#plan, index);
+      await removeNamespaces(node.namespaces);
+      const { [name]: _gone, ...nodes } = this.#plan.nodes;
+      await this.#save({ ...this.#plan, nodes });
+    });
+  }
+
+  /** Leaves the machine as it was before `prepare`. */
+  async teardown(): Promise<void> {
+    for (const { name } of this.list()) await this.removeNode(name);
+    await this.#lock.run("cluster", async () => {
+      const plan = this.#plan;
+      if (plan === undefined) return;
+      await (await detectCgroups(this.#options)).remove(this.#cgroup);
+      await removeFirewall(plan);
+      await removeBridge(plan, this.#options.stateDirectory);
+      await this.#forwarding.release(plan.bridge);
+      await removePrivateFolder(this.#namespaceFolder);
+      await rm(this.#planFile, { force: true });
+      this.#plan = undefined;
+    });
+  }
+
+  /**
+   * Making the bridge, with an address that only this cluster gives it, is what takes the ranges: of two clusters that choose the
+   * same at once, one is refused and chooses again. The plan is on disk before, so that a crash leaves no bridge unclaimed.
+   */
+  async #ensureNetworks(): Promise<Plan> {
+    const { stateDirectory } = this.#options;
+    await mkdir(stateDirectory, { recursive: true });
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const used = await readUsedNetworks();
+      const kept = this.#plan;
+      const own = kept !== undefined && (await isOwnBridge(kept, stateDirectory));
+      const usable = kept !== undefined && (own || !conflicts(kept, used));
+      const plan = usable ? kept : await this.#save({ ...chooseNetworks(used), nodes: kept?.nodes ?? {} });
+      if (await ensureBridge(plan, stateDirectory)) return plan;
+    }
+    throw new Error("cannot take a network range: others take each one first");
+  }
+
+  async #withNode(name: string): Promise<Plan> {
+    const plan = this.#plan;
+    if (plan === undefined) throw new Error("prepare comes first");
+    if (plan.nodes[name] !== undefined) return plan;
+    const taken = new Set(Object.values(plan.nodes));
+    const index = Array.from({ length: largestNodeIndex }, (_, position) => position + 1).find(
+      (candidate) => !taken.has(candidate),
+    );
+    if (index === undefined) throw new Error(`a machine holds at most ${largestNodeIndex} nodes of a cluster`);
+    return this.#save({ ...plan, nodes: { ...plan.nodes, [name]: index } });
+  }
+
+  async #save(plan: Plan): Promise<Plan> {
+    await writeJsonFile(this.#planFile, plan, { durable: true });
+    this.#plan = plan;
+    return plan;
+  }
+
+  #describe(plan: Plan, name: string): LocalNode {
+    const index = plan.nodes[name] ?? 0;
+    return {
+      name,
+      address: nodeAddress(plan, index),
+      podRange: nodePodRange(plan, index),
+      cgroup: `${this.#cgroup}/${name}`,
+      namespaces: nodeNamespaces(this.#namespaceFolder, name),
+    };
+  }
+
+  get #cgroup(): string {
+    return `/skiff-${createHash("sha256").update(this.#options.stateDirectory).digest("hex").slice(0, 12)}`;
+  }
+
+  get #namespaceFolder(): string {
+    return join(this.#options.stateDirectory, "namespaces");
+  }
+
+  get #planFile(): string {
+    return join(this.#options.stateDirectory, "networks.json");
+  }
+}
