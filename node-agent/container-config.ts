@@ -1,0 +1,94 @@
+import type { ContainerStatus } from "#api/generated/types";
+import { expandVariables } from "./expand-variables.ts";
+import { type ContainerSpec, type StoredPod, specOf } from "./pod-spec.ts";
+import { containerResources } from "./resources.ts";
+import { type ContainerConfig, type ContainerSecurity, type Mount, RuntimeError } from "./runtime/runtime.ts";
+
+export interface ContainerConfigInput {
+  readonly pod: StoredPod;
+  readonly container: ContainerSpec;
+  readonly attempt: NonNullable<ContainerStatus["restartCount"]>;
+  readonly imageId: string;
+  readonly env: ReadonlyMap<string, string>;
+  /** Host folders or files by volume name, already made. */
+  readonly volumes: ReadonlyMap<string, MountedVolume>;
+  /** The files of /etc and the termination log. */
+  readonly ownMounts: readonly Mount[];
+  readonly nodeMemoryBytes: number;
+  /** Groups that own the pod's volumes. */
+  readonly volumeGroups: readonly number[];
+}
+
+export interface MountedVolume {
+  readonly hostPath: string;
+  /** Secrets and the like are never written through. */
+  readonly readOnly: boolean;
+}
+
+/** What the runtime is asked to create. @throws RuntimeError CreateContainerConfigError */
+export function containerConfig(input: ContainerConfigInput): ContainerConfig {
+  const { pod, container, attempt, imageId, env } = input;
+  const expand = (texts: readonly string[] | undefined) => texts?.map((text) => expandVariables(text, env));
+  const command = expand(container.command);
+  const args = expand(container.args);
+  return {
+    name: container.name,
+    attempt,
+    imageId,
+    image: container.image ?? "",
+    ...(command !== undefined && command.length > 0 && { command }),
+    ...(args !== undefined && args.length > 0 && { args }),
+    ...(container.workingDir !== undefined && container.workingDir !== "" && { workingDir: container.workingDir }),
+    env: [...env].map(([name, value]) => ({ name, value })),
+    mounts: mountsOf(input),
+    logPath: `${container.name}/${attempt}.log`,
+    resources: containerResources(pod, container, input.nodeMemoryBytes),
+    security: securityOf(pod, container, input.volumeGroups),
+    tty: container.tty ?? false,
+  };
+}
+
+function mountsOf({ container, volumes, env, ownMounts }: ContainerConfigInput): readonly Mount[] {
+  const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, subPath, subPathExpr }): Mount => {
+    const volume = volumes.get(name);
+    if (volume === undefined)
+      throw new RuntimeError(
+        "CreateContainerConfigError",
+        `cannot find volume "${name}" to mount into container "${container.name}"`,
+      );
+    const below = subPathExpr === undefined ? (subPath ?? "") : expandVariables(subPathExpr, env);
+    if (below.split("/").includes("..") || below.startsWith("/")) {
+      throw new RuntimeError("CreateContainerConfigError", `subPath "${below}" must stay below the volume`);
+    }
+    const hostPath = below === "" ? volume.hostPath : `${volume.hostPath}/${below}`;
+    return { hostPath, containerPath: mountPath, readOnly: readOnly === true || volume.readOnly };
+  });
+  const taken = new Set(mounts.map(({ containerPath }) => containerPath));
+  return [...ownMounts.filter(({ containerPath }) => !taken.has(containerPath)), ...mounts];
+}
+
+function securityOf(pod: StoredPod, container: ContainerSpec, volumeGroups: readonly number[]): ContainerSecurity {
+  const ofPod = specOf(pod).securityContext ?? {};
+  const own = container.securityContext ?? {};
+  const runAsUser = own.runAsUser ?? ofPod.runAsUser;
+  const runAsGroup = own.runAsGroup ?? ofPod.runAsGroup;
+  const runAsNonRoot = own.runAsNonRoot ?? ofPod.runAsNonRoot;
+  const groups = [...new Set([...(ofPod.supplementalGroups ?? []), ...volumeGroups])];
+  const privileged = own.privileged ?? false;
+  const seccomp = (own.seccompProfile ?? ofPod.seccompProfile)?.type;
+  if (runAsNonRoot === true && runAsUser === 0) {
+    throw new RuntimeError("CreateContainerConfigError", "container's runAsUser breaks non-root policy");
+  }
+  return {
+    ...(runAsUser !== undefined && { runAsUser }),
+    ...(runAsGroup !== undefined && { runAsGroup }),
+    ...(runAsNonRoot !== undefined && { runAsNonRoot }),
+    ...(groups.length > 0 && { supplementalGroups: groups }),
+    privileged,
+    readOnlyRootFilesystem: own.readOnlyRootFilesystem ?? false,
+    allowPrivilegeEscalation: own.allowPrivilegeEscalation ?? true,
+    addCapabilities: own.capabilities?.add ?? [],
+    dropCapabilities: own.capabilities?.drop ?? [],
+    ...(seccomp === "Unconfined" && { seccompProfile: "Unconfined" as const }),
+  };
+}

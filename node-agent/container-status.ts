@@ -1,0 +1,120 @@
+import { timestamp } from "#base/clock";
+import type { ContainerState, ContainerStateTerminated, ContainerStatus } from "#api/generated/types";
+import { type ContainerSpec, initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
+import type { StatusInput } from "./pod-status.ts";
+import { isAlive, newest } from "./pod-view.ts";
+import type { Container } from "./runtime/runtime.ts";
+
+/** One for each container of the spec, in its order. */
+export function containerStatuses(input: StatusInput): { main: ContainerStatus[]; init: ContainerStatus[] } {
+  const init = initContainersOf(input.pod);
+  return {
+    main: specOf(input.pod).containers.map((spec) => containerStatus(input, spec, "main")),
+    init: init.map((spec) => containerStatus(input, spec, isSidecar(spec) ? "sidecar" : "init")),
+  };
+}
+
+type Role = "main" | "init" | "sidecar";
+
+function containerStatus(input: StatusInput, spec: ContainerSpec, role: Role): ContainerStatus {
+  const attempts = input.containers.filter(({ name, state }) => name === spec.name && state !== "created");
+  const last = newest(attempts);
+  if (last === undefined) return withoutContainer(input, spec, role);
+  const previous = newest(attempts.filter(({ attempt }) => attempt < last.attempt));
+  const state = stateOf(input, last, role);
+  const shown = state.waiting !== undefined && last.state === "exited" ? last : previous;
+  const lastState = shown === undefined ? rememberedLastState(input, spec.name, last) : { terminated: terminated(input, shown) };
+  return {
+    name: spec.name,
+    state,
+    lastState,
+    ...readiness(input, last, role),
+    restartCount: last.attempt,
+    image: last.image,
+    imageID: input.imageReferences.get(last.imageId) ?? last.imageId,
+    containerID: `${input.runtimeName}://${last.id}`,
+  };
+}
+
+/** Never made yet, or nothing of it is left, as after a machine's crash. */
+function withoutContainer(input: StatusInput, spec: ContainerSpec, role: Role): ContainerStatus {
+  const before = toldStatus(input, spec.name);
+  if (before?.state?.terminated !== undefined && !input.waiting.has(spec.name)) return before;
+  const wasLost = before?.state?.running !== undefined;
+  const waiting = input.waiting.get(spec.name) ?? { reason: defaultReason(input, role) };
+  const lost = wasLost ? lostState(before) : undefined;
+  const state: ContainerState = lost !== undefined && input.ended ? { terminated: lost } : { waiting };
+  const lastState = lost !== undefined && !input.ended ? { terminated: lost } : (before?.lastState ?? {});
+  return {
+    name: spec.name,
+    state,
+    lastState,
+    ready: false,
+    started: false,
+    restartCount: before?.restartCount ?? 0,
+    image: spec.image ?? "",
+    imageID: before?.imageID ?? "",
+    ...(before?.containerID !== undefined && { containerID: before.containerID }),
+  };
+}
+
+function stateOf(input: StatusInput, last: Container, role: Role): ContainerState {
+  if (isAlive(last)) return { running: { startedAt: timestamp(last.startedAt ?? last.createdAt) } };
+  const waiting = input.waiting.get(last.name);
+  const done = role === "init" && last.exitCode === 0;
+  if (waiting !== undefined && !done && !input.ended && mayRunAgain(input, last, role)) return { waiting };
+  return { terminated: terminated(input, last) };
+}
+
+function mayRunAgain({ pod }: StatusInput, { exitCode }: Container, role: Role): boolean {
+  const policy = role === "sidecar" ? "Always" : restartPolicyOf(pod);
+  return policy === "Always" || (policy === "OnFailure" && exitCode !== 0) || (role === "init" && policy !== "Never");
+}
+
+function readiness({ probes }: StatusInput, last: Container, role: Role): Pick<ContainerStatus, "ready" | "started"> {
+  if (role === "init") return { ready: last.state === "exited" && last.exitCode === 0, started: false };
+  if (!isAlive(last)) return { ready: false, started: false };
+  const probe = probes.get(last.id);
+  return { ready: probe?.ready ?? false, started: probe?.started ?? false };
+}
+
+function terminated(input: StatusInput, container: Container): ContainerStateTerminated {
+  const { exitCode = 137, startedAt, finishedAt, createdAt, id } = container;
+  const message = input.terminationMessages.get(id) ?? container.message;
+  return {
+    exitCode,
+    reason: container.reason ?? (exitCode === 0 ? "Completed" : "Error"),
+    ...(message !== undefined && message !== "" && { message }),
+    startedAt: timestamp(startedAt ?? createdAt),
+    finishedAt: timestamp(finishedAt ?? createdAt),
+    containerID: `${input.runtimeName}://${id}`,
+  };
+}
+
+/** What the API was told of the attempt before this one, when the runtime has forgotten it. */
+function rememberedLastState(input: StatusInput, name: string, last: Container): ContainerState {
+  const before = toldStatus(input, name);
+  if (before === undefined || last.attempt === 0) return {};
+  if (before.containerID === `${input.runtimeName}://${last.id}`) return before.lastState ?? {};
+  if (before.state?.terminated !== undefined) return { terminated: before.state.terminated };
+  if (before.state?.running !== undefined) return { terminated: lostState(before) };
+  return before.lastState ?? {};
+}
+
+function lostState(before: ContainerStatus): ContainerStateTerminated {
+  return {
+    exitCode: 137,
+    reason: "ContainerStatusUnknown",
+    message: "The container could not be located when the pod was terminated",
+    ...(before.containerID !== undefined && { containerID: before.containerID }),
+  };
+}
+
+function toldStatus({ pod }: StatusInput, name: string): ContainerStatus | undefined {
+  const told = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  return told.find((status) => status.name === name);
+}
+
+function defaultReason({ pod }: StatusInput, role: Role): string {
+  return role !== "main" || initContainersOf(pod).length > 0 ? "PodInitializing" : "ContainerCreating";
+}

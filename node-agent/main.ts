@@ -1,0 +1,85 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "#base/clock";
+import type { Logger } from "#base/logger";
+import type { Random } from "#base/random";
+import type { ApiClient } from "#client/api-client";
+import { EventRecorder } from "#client/event-recorder";
+import type { AgentParts } from "./agent-parts.ts";
+import { NodeAgent } from "./agent.ts";
+import type { Cgroups } from "./cgroups/cgroups.ts";
+import { configSource } from "./config-source.ts";
+import type { ServerTls } from "./http/server.ts";
+import type { ImageService } from "./images/image-service.ts";
+import { type Machine, readMachine } from "./machine.ts";
+import { networkProber, type Prober } from "./probes/run-probe.ts";
+import { RuntimeState } from "./runtime-state.ts";
+import type { ContainerRuntime } from "./runtime/runtime.ts";
+import { podVolumes, type PodVolumes } from "./volumes/pod-volumes.ts";
+
+export interface NodeAgentOptions {
+  readonly nodeName: string;
+  readonly nodeAddress: string;
+  readonly podCidr: string;
+  readonly client: ApiClient;
+  readonly runtime: ContainerRuntime;
+  readonly images: ImageService;
+  readonly cgroups: Cgroups;
+  /** Volumes and logs lie below; made when it is not there. */
+  readonly stateDirectory: string;
+  /** Below each controller's root, with a leading slash. */
+  readonly cgroupRoot: string;
+  /** Of the cluster's DNS service. */
+  readonly clusterDns?: string;
+  readonly clusterDomain?: string;
+  /** Absent: nothing is served, as on hollow nodes. */
+  readonly server?: { readonly tls: ServerTls; readonly port: number };
+  /** Absent: the real one. */
+  readonly machine?: Machine;
+  readonly prober?: Prober;
+  readonly volumes?: PodVolumes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the pods of one node until the signal aborts; what runs then goes on running, and the next agent adopts it. Resolves when
+ * everything of the agent itself has ended.
+ */
+export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
+  const { nodeName, podCidr, client, runtime, clock, stateDirectory, clusterDns, server, signal } = options;
+  const directories = { pods: join(stateDirectory, "pods"), logs: join(stateDirectory, "logs") };
+  await mkdir(directories.pods, { recursive: true, mode: 0o750 });
+  await mkdir(directories.logs, { recursive: true });
+  const recorder = new EventRecorder({ ...options, component: "kubelet", host: nodeName });
+  const source = configSource({ client, clock });
+  const parts: AgentParts = {
+    ...options,
+    runtimeState: new RuntimeState(runtime),
+    runtimeName: await nameOf(runtime),
+    directories,
+    source,
+    volumes: options.volumes ?? podVolumes(source),
+    prober: options.prober ?? networkProber(runtime),
+    machine: options.machine ?? (await readMachine(stateDirectory)),
+    dns: {
+      ...(clusterDns !== undefined && { clusterDns }),
+      clusterDomain: options.clusterDomain ?? "cluster.local",
+      hostResolvConf: await readFile("/etc/resolv.conf", "utf8").catch(() => ""),
+    },
+    record: (object, type, reason, message, fieldPath) => recorder.event(object, type, reason, message, fieldPath),
+  };
+  try {
+    await new NodeAgent({ parts, podCidr, stateDirectory, ...(server && { server }) }).run();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** `crun` of `crun://1.8.1`. */
+async function nameOf(runtime: ContainerRuntime): Promise<string> {
+  const { version } = await runtime.info();
+  return version.slice(0, version.indexOf("://"));
+}

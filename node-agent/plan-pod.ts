@@ -1,0 +1,134 @@
+import { planContainers } from "./plan-containers.ts";
+import { planEnd } from "./plan-end.ts";
+import { isFinished, restartPolicyOf, specOf } from "./pod-spec.ts";
+import { currentSandbox, isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
+
+export type PodAction =
+  /** Cgroup, folders, volumes, the files of /etc. */
+  | { readonly type: "set up" }
+  | { readonly type: "run sandbox"; readonly attempt: number }
+  | { readonly type: "stop sandbox"; readonly id: string }
+  | { readonly type: "remove sandbox"; readonly id: string }
+  | { readonly type: "fetch image"; readonly container: string }
+  | { readonly type: "start"; readonly container: string; readonly attempt: number; readonly imageId: string }
+  /** `message` is for people: why it is stopped. */
+  | { readonly type: "stop"; readonly id: string; readonly container: string; readonly graceMs: number; readonly message: string }
+  | { readonly type: "remove container"; readonly id: string }
+  /** Undoes "set up". */
+  | { readonly type: "tear down" }
+  /** From the API when it is there, and from memory. */
+  | { readonly type: "forget" };
+
+/** Why a pod has failed although its containers alone would not say so. */
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodPlan {
+  /** In order. The first that fails ends the pass; what depends on its result is left to the next pass. */
+  readonly actions: readonly PodAction[];
+  /** By container name: why it does not run. */
+  readonly waiting: ReadonlyMap<string, Waiting>;
+  /** Restarts that are held back: an event each. */
+  readonly heldBack: readonly string[];
+  /** Wall time at which to look again though nothing happens. */
+  readonly lookAgainAt?: number;
+  readonly verdict?: Verdict;
+}
+
+export const nothing: PodPlan = { actions: [], waiting: new Map(), heldBack: [] };
+
+/**
+ * What to do next for one pod, given what really is there. Called again after each pass, so that it never has to foresee the
+ * outcome of what it orders. A pod ends in this order: containers, sidecars in reverse, sandbox, volumes, the object.
+ */
+export function planPod(view: PodView): PodPlan {
+  if (view.goneBy !== undefined) return planEnd(view, { remove: true });
+  if (isFinished(view.pod)) return planEnd(view, { remove: false });
+  const deadline = deadlineOf(view);
+  if (deadline !== undefined && view.now >= deadline) {
+    return { ...planEnd(view, { remove: false }), verdict: deadlineExceeded };
+  }
+  return lookingAgainBy(planRunning(view), deadline);
+}
+
+export const deadlineExceeded: Verdict = {
+  reason: "DeadlineExceeded",
+  message: "Pod was active on the node longer than the specified deadline",
+};
+
+function deadlineOf({ pod }: PodView): number | undefined {
+  const seconds = specOf(pod).activeDeadlineSeconds;
+  const startTime = pod.status?.startTime;
+  return seconds === undefined || startTime === undefined ? undefined : Date.parse(startTime) + seconds * 1000;
+}
+
+function planRunning(view: PodView): PodPlan {
+  const sandbox = currentSandbox(view.sandboxes);
+  if (sandbox === undefined) return planSandbox(view);
+  // After a restart of the agent the volumes are mounted still, but what they show may be old.
+  const setUp = view.setUp === "up" ? [] : [{ type: "set up" } as const];
+  if (setUp.length > 0 && isHeldBack(view)) return { ...nothing, ...lookAgain(view.retryAt) };
+  const plan = planContainers(view, sandbox);
+  return { ...plan, actions: [...setUp, ...plan.actions, ...removeOld(view, sandbox.id)] };
+}
+
+/** No sandbox is ready: make one, unless the pod's work is done. */
+function planSandbox(view: PodView): PodPlan {
+  const alive = view.containers.filter(isAlive);
+  if (alive.length > 0) {
+    const stops = alive.filter(({ id }) => !view.stopping.has(id));
+    return {
+      ...nothing,
+      actions: stops.map(({ id, name }) => ({
+        type: "stop",
+        id,
+        container: name,
+        graceMs: 2000,
+        message: "Pod sandbox changed, it will be killed and re-created.",
+      })),
+    };
+  }
+  if (!needsSandbox(view)) return planContainers(view, undefined);
+  if (isHeldBack(view)) return { ...nothing, ...lookAgain(view.retryAt) };
+  const attempt = (newest(view.sandboxes)?.attempt ?? -1) + 1;
+  const stale = view.sandboxes.map(({ id }) => ({ type: "stop sandbox", id }) as const);
+  return { ...nothing, actions: [...stale, { type: "set up" }, { type: "run sandbox", attempt }] };
+}
+
+/** A pod that is not to be restarted does not begin anew because its sandbox is lost. */
+function needsSandbox({ pod, containers }: PodView): boolean {
+  const policy = restartPolicyOf(pod);
+  if (policy === "Always" || containers.length === 0) return true;
+  if (policy === "Never") return false;
+  return !specOf(pod).containers.every(({ name }) => {
+    const last = newest(containers.filter((container) => container.name === name));
+    return last?.state === "exited" && last.exitCode === 0;
+  });
+}
+
+/** Of each container the last that ended is kept, for its log and `lastState`. */
+function removeOld({ containers, sandboxes }: PodView, sandboxId: string): PodAction[] {
+  const ended = containers.filter(({ state }) => state === "exited");
+  const old = ended.filter((one) => ended.some((other) => other.name === one.name && other.attempt > one.attempt));
+  const stale = sandboxes.filter(({ id, state }) => id !== sandboxId && state === "notReady");
+  const unused = stale.filter(({ id }) => !containers.some((one) => one.sandboxId === id && !old.includes(one)));
+  return [
+    ...old.map(({ id }) => ({ type: "remove container", id }) as const),
+    ...unused.map(({ id }) => ({ type: "remove sandbox", id }) as const),
+  ];
+}
+
+function isHeldBack({ retryAt, now }: PodView): boolean {
+  return retryAt !== undefined && retryAt > now;
+}
+
+function lookAgain(at: number | undefined): Pick<PodPlan, "lookAgainAt"> {
+  return at === undefined ? {} : { lookAgainAt: at };
+}
+
+function lookingAgainBy(plan: PodPlan, at: number | undefined): PodPlan {
+  if (at === undefined) return plan;
+  return { ...plan, lookAgainAt: Math.min(at, plan.lookAgainAt ?? Infinity) };
+}

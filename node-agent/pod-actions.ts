@@ -1,0 +1,164 @@
+import { rm } from "node:fs/promises";
+import { pods } from "#api/resource-type";
+import { hasReason } from "#api/status";
+import type { AgentParts } from "./agent-parts.ts";
+import { containerConfig } from "./container-config.ts";
+import { environmentOf } from "./environment.ts";
+import type { ImagePuller } from "./images/image-puller.ts";
+import type { PodEnvironment } from "./pod-environment.ts";
+import { missesClusterDns } from "./pod-files.ts";
+import { type ContainerSpec, initContainersOf, podText, specOf, type StoredPod } from "./pod-spec.ts";
+import { pullSecrets } from "./pull-secrets.ts";
+import { RuntimeError, type Sandbox } from "./runtime/runtime.ts";
+
+/** A start that did not succeed, with what kubectl shows of it. */
+export class StartFailure extends Error {
+  override readonly name = "StartFailure";
+  readonly reason: string;
+  /** The container was made and its command could not be run: that counts as an attempt. */
+  readonly containerId?: string;
+
+  constructor(reason: string, message: string, options: ErrorOptions & { containerId?: string }) {
+    super(message, options);
+    this.reason = reason;
+    if (options.containerId !== undefined) this.containerId = options.containerId;
+  }
+}
+
+/** What a plan's actions do to the machine and to the API. Keeps nothing. */
+export class PodActions {
+  readonly #parts: AgentParts;
+  readonly #environment: PodEnvironment;
+  readonly #puller: ImagePuller;
+  readonly #changed: () => void;
+
+  constructor(options: { parts: AgentParts; environment: PodEnvironment; puller: ImagePuller; changed: () => void }) {
+    this.#parts = options.parts;
+    this.#environment = options.environment;
+    this.#puller = options.puller;
+    this.#changed = options.changed;
+  }
+
+  async setUp(pod: StoredPod, podIP: string): Promise<void> {
+    const { record } = this.#parts;
+    try {
+      await this.#environment.setUp(pod, podIP);
+    } catch (error) {
+      record(pod, "Warning", "FailedMount", (error as Error).message);
+      throw error;
+    }
+  }
+
+  async runSandbox(pod: StoredPod, attempt: number): Promise<void> {
+    const { runtime, record, dns } = this.#parts;
+    if (missesClusterDns(pod, dns)) {
+      const policy = specOf(pod).dnsPolicy ?? "ClusterFirst";
+      const message = `pod: "${podText(pod)}". kubelet does not have ClusterDNS IP configured and cannot create Pod using "${policy}" policy. Falling back to "Default" policy.`;
+      record(pod, "Warning", "MissingClusterDNS", message);
+    }
+    try {
+      await runtime.runPodSandbox(this.#environment.sandboxConfig(pod, attempt));
+    } catch (error) {
+      record(pod, "Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  /** In the background; the pod is looked at again when it is there. */
+  fetchImage(pod: StoredPod, name: string): void {
+    const container = containerOf(pod, name);
+    this.#puller.fetch(name, {
+      image: container.image ?? "",
+      pullPolicy: container.imagePullPolicy ?? "IfNotPresent",
+      auths: () => pullSecrets(pod, this.#parts.source),
+      events: (type, reason, message) => this.record(pod, name, type, reason, message),
+      changed: this.#changed,
+    });
+  }
+
+  /** @throws StartFailure */
+  async start(pod: StoredPod, sandbox: Sandbox, start: { container: string; attempt: number; imageId: string }): Promise<string> {
+    const { runtime } = this.#parts;
+    const container = containerOf(pod, start.container);
+    const podIP = specOf(pod).hostNetwork === true ? this.#parts.nodeAddress : sandbox.ip;
+    const id = await this.#create(pod, container, sandbox.id, podIP, start);
+    this.record(pod, container.name, "Normal", "Created", `Created container: ${container.name}`);
+    try {
+      await runtime.startContainer(id);
+    } catch (error) {
+      const reason = error instanceof RuntimeError ? error.reason : "RunContainerError";
+      this.record(pod, container.name, "Warning", "Failed", `Error: ${(error as Error).message}`);
+      throw new StartFailure(reason, (error as Error).message, { cause: error, containerId: id });
+    }
+    this.record(pod, container.name, "Normal", "Started", `Started container ${container.name}`);
+    return id;
+  }
+
+  /** Resolves when the container is gone. */
+  async stop(
+    pod: StoredPod,
+    { id, container, graceMs, message }: { id: string; container: string; graceMs: number; message: string },
+  ) {
+    this.record(pod, container, "Normal", "Killing", message);
+    await this.#parts.runtime.stopContainer(id, graceMs);
+  }
+
+  async removeContainer(pod: StoredPod, { id, name, attempt }: { id: string; name: string; attempt: number }): Promise<void> {
+    await this.#parts.runtime.removeContainer(id);
+    await rm(this.#environment.logFile(pod, name, attempt), { force: true });
+    await rm(this.#environment.terminationLog(pod, name, attempt), { force: true });
+  }
+
+  /** The API server lets go of a terminating pod only when its node says that nothing of it is left. */
+  async deleteFromApi(pod: StoredPod): Promise<void> {
+    const { client, signal } = this.#parts;
+    const { namespace = "", name, uid } = pod.metadata;
+    try {
+      await client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid }, signal });
+    } catch (error) {
+      if (!hasReason(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+
+  record(pod: StoredPod, container: string, type: "Normal" | "Warning", reason: string, message: string): void {
+    const field = initContainersOf(pod).some(({ name }) => name === container) ? "initContainers" : "containers";
+    this.#parts.record(pod, type, reason, message, `spec.${field}{${container}}`);
+  }
+
+  async #create(
+    pod: StoredPod,
+    container: ContainerSpec,
+    sandboxId: string,
+    podIP: string,
+    { attempt, imageId }: { attempt: number; imageId: string },
+  ): Promise<string> {
+    const { runtime, source, machine } = this.#parts;
+    const environment = this.#environment;
+    try {
+      const env = await environmentOf(container, environment.facts(pod, podIP), source);
+      const fsGroup = specOf(pod).securityContext?.fsGroup;
+      const config = containerConfig({
+        pod,
+        container,
+        attempt,
+        imageId,
+        env,
+        volumes: environment.volumes,
+        ownMounts: await environment.ownMounts(pod, container, attempt, podIP),
+        nodeMemoryBytes: machine.memoryBytes,
+        volumeGroups: fsGroup === undefined ? [] : [fsGroup],
+      });
+      return await runtime.createContainer(sandboxId, config);
+    } catch (error) {
+      const reason = error instanceof RuntimeError ? error.reason : "CreateContainerError";
+      this.record(pod, container.name, "Warning", "Failed", `Error: ${(error as Error).message}`);
+      throw new StartFailure(reason, (error as Error).message, { cause: error });
+    }
+  }
+}
+
+export function containerOf(pod: StoredPod, name: string): ContainerSpec {
+  const found = [...specOf(pod).containers, ...initContainersOf(pod)].find((container) => container.name === name);
+  if (found === undefined) throw new Error(`the pod has no container ${name}`);
+  return found;
+}

@@ -1,0 +1,41 @@
+import { keyText, type Stored } from "#api/object";
+import type { Container, Pod, PodSpec } from "#api/generated/types";
+
+export type StoredPod = Stored<Pod>;
+export type ContainerSpec = Container;
+
+const emptySpec: PodSpec = { containers: [] };
+
+export function specOf(pod: Pod): PodSpec {
+  return pod.spec ?? emptySpec;
+}
+
+export function initContainersOf(pod: Pod): readonly ContainerSpec[] {
+  return specOf(pod).initContainers ?? [];
+}
+
+/** An init container that keeps running beside the others. */
+export function isSidecar(container: ContainerSpec): boolean {
+  return container.restartPolicy === "Always";
+}
+
+export function sidecarsOf(pod: Pod): readonly ContainerSpec[] {
+  return initContainersOf(pod).filter(isSidecar);
+}
+
+export function restartPolicyOf(pod: Pod): string {
+  return specOf(pod).restartPolicy ?? "Always";
+}
+
+export function isFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+/** `name_namespace(uid)`, as the kubelet names pods in messages. */
+export function podText(pod: StoredPod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace ?? ""}(${pod.metadata.uid})`;
+}
+
+export function podKeyText(pod: StoredPod): string {
+  return keyText({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name });
+}

@@ -1,0 +1,355 @@
+import type { PodStatus } from "#api/generated/types";
+import type { AgentParts } from "./agent-parts.ts";
+import { ImagePuller, type ImageState } from "./images/image-puller.ts";
+import { type PodAction, planPod, type PodPlan, type Verdict } from "./plan-pod.ts";
+import { containerOf, PodActions, StartFailure } from "./pod-actions.ts";
+import { PodEnvironment } from "./pod-environment.ts";
+import { PodProbes } from "./pod-probes.ts";
+import { podText, specOf, type StoredPod } from "./pod-spec.ts";
+import { podStatus } from "./pod-status.ts";
+import { currentSandbox, isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
+import { afterRestart, type RestartBackoff } from "./restart-backoff.ts";
+import type { Container, Sandbox } from "./runtime/runtime.ts";
+import { StatusWriter } from "./status-writer.ts";
+import { terminationMessage } from "./termination-message.ts";
+import { hasRenewableVolumes } from "./volumes/pod-volumes.ts";
+
+export interface PodWorkerOptions {
+  readonly parts: AgentParts;
+  readonly pod: StoredPod;
+  /** Asks for another pass. */
+  readonly changed: () => void;
+}
+
+/** What a pass leaves to do: nothing more ever, or another one, at once or after a while. */
+export type PassResult = { readonly done: true } | { readonly done: false; readonly againAfterMs?: number };
+
+const configRetryMs = 10_000;
+const volumeRenewalMs = 60_000;
+const longestSetUpDelayMs = 120_000;
+/** The time that what is not in the API any more is given to end. */
+const orphanGraceMs = 2000;
+
+/**
+ * Brings one pod to where it should be, pass by pass. What it remembers between passes (back-offs, what it told whom) is for
+ * manners only: after a restart of the agent everything that matters is read from the runtime and from the pod's status.
+ */
+export class PodWorker {
+  readonly #parts: AgentParts;
+  readonly #changed: () => void;
+  readonly #environment: PodEnvironment;
+  readonly #puller: ImagePuller;
+  readonly #actions: PodActions;
+  readonly #probes: PodProbes;
+  readonly #writer: StatusWriter;
+  readonly #end = new AbortController();
+  readonly #backoffs = new Map<string, RestartBackoff>();
+  readonly #stopping = new Map<string, number>();
+  readonly #failures = new Map<string, Extract<ImageState, { state: "failed" }>>();
+  readonly #runErrors = new Map<string, Waiting>();
+  readonly #messages = new Map<string, string>();
+  readonly #imageReferences = new Map<string, string>();
+  #failedStarts: readonly Container[] = [];
+  #pod: StoredPod;
+  #inApi = true;
+  #status: PodStatus | undefined;
+  #finalStatus: PodStatus | undefined;
+  #verdict: Verdict | undefined;
+  #setUp: PodView["setUp"] = "unknown";
+  #setUpAt = 0;
+  #setUpDelayMs = 500;
+  #retryAt: number | undefined;
+  #goneBy: number | undefined;
+
+  constructor({ parts, pod, changed }: PodWorkerOptions) {
+    const signal = AbortSignal.any([parts.signal, this.#end.signal]);
+    this.#parts = parts;
+    this.#pod = pod;
+    this.#changed = changed;
+    this.#environment = new PodEnvironment(parts);
+    this.#puller = new ImagePuller({ images: parts.images, clock: parts.clock, signal });
+    this.#actions = new PodActions({ parts, environment: this.#environment, puller: this.#puller, changed });
+    this.#probes = new PodProbes({ parts, actions: this.#actions, changed });
+    this.#writer = new StatusWriter({ ...parts, signal: parts.signal });
+  }
+
+  get pod(): StoredPod {
+    return this.#pod;
+  }
+
+  /** The API shows this of it now. */
+  update(pod: StoredPod): void {
+    this.#pod = pod;
+  }
+
+  /** It is not in the API any more: what is left of it goes. */
+  orphan(): void {
+    this.#inApi = false;
+  }
+
+  stop(): void {
+    this.#end.abort();
+    this.#probes.stop();
+  }
+
+  async pass(): Promise<PassResult> {
+    const { clock, log } = this.#parts;
+    const view = await this.#observe();
+    const plan = planPod(view);
+    this.#verdict = plan.verdict ?? this.#verdict;
+    await this.#report(view, plan);
+    let acted = false;
+    try {
+      for (const action of plan.actions) {
+        await this.#execute(action, view);
+        if (action.type === "forget") return { done: true };
+        acted ||= action.type !== "fetch image" && action.type !== "stop";
+      }
+    } catch (error) {
+      log.info("a step for a pod failed", { pod: podText(view.pod), reason: (error as Error).message });
+      if (!(error instanceof StartFailure)) this.#holdBack();
+      acted = true;
+    }
+    if (acted) return { done: false, againAfterMs: 0 };
+    for (const name of plan.heldBack) this.#tellBackOff(view.pod, name);
+    for (const [name] of plan.waiting) this.#puller.backOff(name, this.#imageEvents(view.pod, name));
+    const renewAt = view.setUp === "up" && hasRenewableVolumes(view.pod) ? this.#setUpAt + volumeRenewalMs : Infinity;
+    const at = Math.min(plan.lookAgainAt ?? Infinity, renewAt);
+    return { done: false, ...(at < Infinity && { againAfterMs: Math.max(at - clock.now(), 0) }) };
+  }
+
+  async #observe(): Promise<PodView> {
+    const { runtimeState, clock } = this.#parts;
+    const { uid } = this.#pod.metadata;
+    const list = await runtimeState.fresh();
+    const now = clock.now();
+    const sandboxes = list.sandboxes.filter(({ podUid }) => podUid === uid);
+    const real = list.containers.filter(({ podUid }) => podUid === uid);
+    const containers = [...real, ...this.#failedStarts.filter(({ id }) => !real.some((one) => one.id === id))];
+    for (const id of this.#stopping.keys()) if (!real.some((one) => one.id === id && isAlive(one))) this.#stopping.delete(id);
+    const pod = { ...this.#pod, status: this.#knownStatus() };
+    this.#setDeadline(now);
+    if (this.#setUp === "up" && now - this.#setUpAt >= volumeRenewalMs && hasRenewableVolumes(pod)) this.#setUp = "unknown";
+    return {
+      pod,
+      now,
+      sandboxes,
+      containers,
+      probes: this.#probes.follow(
+        pod,
+        this.#goneBy === undefined ? containers : containers.filter(isAlive),
+        this.#podIP(sandboxes),
+      ),
+      images: new Map<string, ImageState>([...this.#puller.states, ...this.#failures]),
+      backoffs: this.#backoffs,
+      stopping: this.#stopping,
+      setUp: this.#setUp,
+      ...(this.#retryAt !== undefined && { retryAt: this.#retryAt }),
+      ...(this.#goneBy !== undefined && { goneBy: this.#goneBy }),
+    };
+  }
+
+  /** The grace counts from when the deletion is seen here: clocks of other machines decide nothing. It only ever gets shorter. */
+  #setDeadline(now: number): void {
+    const { deletionTimestamp, deletionGracePeriodSeconds } = this.#pod.metadata;
+    const given = specOf(this.#pod).terminationGracePeriodSeconds ?? 30;
+    const grace = !this.#inApi ? orphanGraceMs : (deletionGracePeriodSeconds ?? given) * 1000;
+    if (this.#inApi && deletionTimestamp === undefined) return;
+    this.#goneBy = Math.min(this.#goneBy ?? Infinity, now + grace);
+  }
+
+  /** What the API shows, overlaid with what was written since: the informer may not have seen it yet. */
+  #knownStatus(): PodStatus {
+    const seen = this.#pod.status ?? {};
+    const own = this.#status;
+    if (own === undefined) return seen;
+    const conditions = [
+      ...(own.conditions ?? []).map((condition) => {
+        const foreign = !ownConditions.has(condition.type);
+        return foreign ? (seen.conditions?.find(({ type }) => type === condition.type) ?? condition) : condition;
+      }),
+      ...(seen.conditions ?? []).filter(({ type }) => !own.conditions?.some((condition) => condition.type === type)),
+    ];
+    return { ...seen, ...own, conditions };
+  }
+
+  async #report(view: PodView, plan: PodPlan): Promise<void> {
+    if (!this.#inApi) return;
+    await this.#readAboutContainers(view);
+    const alive = view.containers.some(isAlive);
+    const ended = !alive && (view.goneBy !== undefined || plan.verdict !== undefined);
+    const status =
+      this.#finalStatus ??
+      podStatus({
+        ...view,
+        waiting: new Map([...this.#runErrors, ...plan.waiting]),
+        terminationMessages: this.#messages,
+        imageReferences: this.#imageReferences,
+        nodeAddress: this.#parts.nodeAddress,
+        runtimeName: this.#parts.runtimeName,
+        ...(this.#verdict !== undefined && { verdict: this.#verdict }),
+        ended,
+      });
+    // What follows removes the containers that the status is made of.
+    if (ended && view.goneBy !== undefined) this.#finalStatus = status;
+    this.#status = status;
+    this.#writer.set(this.#pod, status);
+  }
+
+  async #readAboutContainers({ pod, containers }: PodView): Promise<void> {
+    for (const { id, name, attempt, imageId, state } of containers) {
+      if (!this.#imageReferences.has(imageId)) {
+        const image = await this.#parts.images.status(imageId).catch(() => undefined);
+        if (image !== undefined) this.#imageReferences.set(imageId, image.digests[0] ?? image.id);
+      }
+      if (state !== "exited" || this.#messages.has(id)) continue;
+      const spec = [...specOf(pod).containers, ...(specOf(pod).initContainers ?? [])].find((one) => one.name === name);
+      const fallBackToLog =
+        spec?.terminationMessagePolicy === "FallbackToLogsOnError" &&
+        containers.some((one) => one.id === id && one.exitCode !== 0);
+      const terminationLog = this.#environment.terminationLog(pod, name, attempt);
+      const message = await terminationMessage({
+        terminationLog,
+        log: this.#environment.logFile(pod, name, attempt),
+        fallBackToLog,
+      });
+      if (message !== "") this.#messages.set(id, message);
+    }
+  }
+
+  async #execute(action: PodAction, view: PodView): Promise<void> {
+    const { runtime } = this.#parts;
+    const { pod } = view;
+    switch (action.type) {
+      case "set up":
+        await this.#actions.setUp(pod, this.#podIP(view.sandboxes));
+        this.#setUp = "up";
+        this.#setUpAt = this.#parts.clock.now();
+        this.#retryAt = undefined;
+        return;
+      case "run sandbox":
+        await this.#actions.runSandbox(pod, action.attempt);
+        this.#setUpDelayMs = 500;
+        return;
+      case "stop sandbox":
+        await runtime.stopPodSandbox(action.id);
+        return;
+      case "remove sandbox":
+        await runtime.removePodSandbox(action.id);
+        return;
+      case "fetch image":
+        this.#failures.delete(action.container);
+        this.#actions.fetchImage(pod, action.container);
+        return;
+      case "start":
+        await this.#start(action, view);
+        return;
+      case "stop":
+        this.#stopping.set(action.id, view.now + action.graceMs);
+        void this.#actions.stop(pod, action).then(this.#changed, (error: unknown) => {
+          this.#parts.log.warn("a container could not be stopped", { pod: podText(pod), container: action.container, error });
+          this.#stopping.delete(action.id);
+          this.#changed();
+        });
+        return;
+      case "remove container":
+        await this.#removeContainer(action.id, view);
+        return;
+      case "tear down":
+        await this.#environment.tearDown(pod);
+        this.#setUp = "down";
+        return;
+      case "forget":
+        await this.#writer.flushed();
+        if (this.#inApi) await this.#actions.deleteFromApi(pod);
+        await this.#environment.remove(pod);
+    }
+  }
+
+  async #start(action: Extract<PodAction, { type: "start" }>, view: PodView): Promise<void> {
+    const { container, attempt } = action;
+    const { clock } = this.#parts;
+    const sandbox = currentSandbox(view.sandboxes);
+    if (sandbox === undefined) return;
+    const last = newest(
+      view.containers.filter((one) => one.name === container && one.state === "exited" && one.sandboxId === sandbox.id),
+    );
+    try {
+      await this.#actions.start(view.pod, sandbox, action);
+      this.#runErrors.delete(container);
+    } catch (error) {
+      if (!(error instanceof StartFailure)) throw error;
+      const waiting = { reason: error.reason, message: error.message };
+      if (error.containerId === undefined) {
+        this.#failures.set(container, { state: "failed", waiting, retryAt: clock.now() + configRetryMs });
+        throw error;
+      }
+      this.#runErrors.set(container, waiting);
+      await this.#countFailedStart(error, { container, attempt, sandboxId: sandbox.id, imageId: action.imageId }, view);
+    }
+    this.#puller.used(container);
+    if (last !== undefined) {
+      this.#backoffs.set(container, afterRestart(this.#backoffs.get(container), last.finishedAt ?? 0, clock.now()));
+    }
+  }
+
+  /** The runtime is rid of it; here it stands as a container that ended at once, as upstream shows it. */
+  async #countFailedStart(
+    error: StartFailure,
+    { container, attempt, sandboxId, imageId }: { container: string; attempt: number; sandboxId: string; imageId: string },
+    { pod }: PodView,
+  ): Promise<void> {
+    const id = error.containerId ?? "";
+    await this.#parts.runtime.removeContainer(id).catch(() => undefined);
+    const now = this.#parts.clock.now();
+    const failed: Container = {
+      id,
+      sandboxId,
+      podUid: pod.metadata.uid,
+      name: container,
+      attempt,
+      image: containerOf(pod, container).image ?? "",
+      imageId,
+      state: "exited",
+      createdAt: now,
+      finishedAt: now,
+      exitCode: 128,
+      reason: "StartError",
+      message: error.message,
+    };
+    this.#failedStarts = [...this.#failedStarts, failed];
+  }
+
+  async #removeContainer(id: string, { pod, containers }: PodView): Promise<void> {
+    const container = containers.find((one) => one.id === id);
+    if (container === undefined) return;
+    this.#failedStarts = this.#failedStarts.filter((one) => one.id !== id);
+    await this.#actions.removeContainer(pod, container);
+    this.#messages.delete(id);
+  }
+
+  #holdBack(): void {
+    this.#retryAt = this.#parts.clock.now() + this.#setUpDelayMs;
+    this.#setUpDelayMs = Math.min(this.#setUpDelayMs * 2, longestSetUpDelayMs);
+  }
+
+  #tellBackOff(pod: StoredPod, container: string): void {
+    const message = `Back-off restarting failed container ${container} in pod ${podText(pod)}`;
+    this.#actions.record(pod, container, "Warning", "BackOff", message);
+  }
+
+  #imageEvents(pod: StoredPod, name: string) {
+    return {
+      image: containerOf(pod, name).image ?? "",
+      events: (type: "Normal" | "Warning", reason: string, message: string) =>
+        this.#actions.record(pod, name, type, reason, message),
+    };
+  }
+
+  #podIP(sandboxes: readonly Sandbox[]): string {
+    if (specOf(this.#pod).hostNetwork === true) return this.#parts.nodeAddress;
+    return currentSandbox(sandboxes)?.ip ?? "";
+  }
+}
+
+const ownConditions = new Set(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"]);

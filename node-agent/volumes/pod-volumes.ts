@@ -1,0 +1,92 @@
+import { chmod, chown, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Volume } from "#api/generated/types";
+import { parseQuantity, value } from "#api/quantity";
+import type { ConfigSource } from "../config-source.ts";
+import type { MountedVolume } from "../container-config.ts";
+import type { PodFacts } from "../downward-api.ts";
+import { specOf, type StoredPod } from "../pod-spec.ts";
+import { runChecked } from "../runtime/run-command.ts";
+import { writeAtomically } from "./atomic-writer.ts";
+import { prepareHostPath } from "./host-path.ts";
+import { projectedFiles, VolumeError } from "./projected-files.ts";
+
+/** Makes the volumes of pods below a folder each, and takes them away. */
+export interface PodVolumes {
+  /** Makes what is missing and renews what has changed. @throws VolumeError naming the volume */
+  setUp(facts: PodFacts, podDirectory: string): Promise<ReadonlyMap<string, MountedVolume>>;
+  tearDown(podDirectory: string): Promise<void>;
+}
+
+export function podVolumes(source: ConfigSource): PodVolumes {
+  return {
+    setUp: async (facts, podDirectory) => {
+      const volumes = new Map<string, MountedVolume>();
+      for (const volume of specOf(facts.pod).volumes ?? []) {
+        try {
+          volumes.set(volume.name, await setUpVolume(volume, facts, join(podDirectory, "volumes", volume.name), source));
+        } catch (error) {
+          throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, {
+            cause: error,
+          });
+        }
+      }
+      return volumes;
+    },
+    tearDown: async (podDirectory) => {
+      const folder = join(podDirectory, "volumes");
+      for (const mount of (await mountsBelow(folder)).toReversed()) await runChecked(["umount", mount]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whether any of its volumes must be read again from time to time. */
+export function hasRenewableVolumes(pod: StoredPod): boolean {
+  return (specOf(pod).volumes ?? []).some(
+    ({ configMap, secret, projected, downwardAPI }) => configMap ?? secret ?? projected ?? downwardAPI,
+  );
+}
+
+async function setUpVolume(volume: Volume, facts: PodFacts, folder: string, source: ConfigSource): Promise<MountedVolume> {
+  const fsGroup = specOf(facts.pod).securityContext?.fsGroup;
+  if (volume.hostPath !== undefined) {
+    await prepareHostPath(volume.hostPath);
+    return { hostPath: volume.hostPath.path, readOnly: false };
+  }
+  if (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) {
+    // Secrets never touch a disk.
+    if (volume.secret ?? volume.projected) await ensureTmpfs(folder);
+    const files = await projectedFiles(volume, facts, source);
+    await writeAtomically(folder, files, fsGroup === undefined ? {} : { fsGroup });
+    return { hostPath: folder, readOnly: true };
+  }
+  const { name: _name, ...others } = volume;
+  const emptyDir = volume.emptyDir ?? (Object.keys(others).length === 0 ? {} : undefined);
+  if (emptyDir === undefined)
+    throw new VolumeError(`volume source ${Object.keys(others).join()} is not implemented by this node agent`);
+  if (emptyDir.medium === "Memory") {
+    const limit = emptyDir.sizeLimit === undefined ? 0 : value(parseQuantity(emptyDir.sizeLimit));
+    await ensureTmpfs(folder, limit > 0 ? limit : undefined);
+  } else if (emptyDir.medium !== undefined && emptyDir.medium !== "") {
+    throw new VolumeError(`unknown storage medium "${emptyDir.medium}"`);
+  }
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, fsGroup === undefined ? 0o777 : 0o2777);
+  if (fsGroup !== undefined) await chown(folder, -1, fsGroup);
+  return { hostPath: folder, readOnly: false };
+}
+
+async function ensureTmpfs(folder: string, sizeBytes?: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  if ((await mountsBelow(folder)).includes(folder)) return;
+  const size = sizeBytes === undefined ? [] : ["-o", `size=${sizeBytes}`];
+  await runChecked(["mount", "-t", "tmpfs", ...size, "tmpfs", folder]);
+}
+
+/** Mount points at or below `folder`, in the order in which they were mounted. */
+async function mountsBelow(folder: string): Promise<string[]> {
+  const table = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  const points = table.split("\n").map((line) => (line.split(" ")[4] ?? "").replaceAll("\\040", " "));
+  return points.filter((point) => point === folder || point.startsWith(`${folder}/`));
+}
