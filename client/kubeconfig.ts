@@ -60,6 +60,18 @@ export function writeKubeconfig(path: string, entry: ClusterEntry, { setCurrent,
   }));
 }
 
+/** A whole kubeconfig with this cluster alone, to be written as YAML or JSON. */
+export function kubeconfigDocument(entry: ClusterEntry): object {
+  return {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: entry.name, cluster: clusterOf(entry) }],
+    users: [{ name: entry.name, user: userOf(entry) }],
+    contexts: [{ name: entry.name, context: contextOf(entry) }],
+    "current-context": entry.name,
+  };
+}
+
 /** Takes out what `writeKubeconfig` put in. Without a file there is nothing to do. */
 export function removeFromKubeconfig(path: string, name: string): void {
   if (!existsSync(path)) return;

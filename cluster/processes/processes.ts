@@ -3,10 +3,10 @@ import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "#base/package-root";
 import type { Clock } from "#base/clock";
+import { identifyProcess, isAlive, signalProcess, type ProcessIdentity } from "#node-agent/runtime/process-table";
 import { CommandFailure } from "../failure.ts";
 import { writeWhole } from "../pki/pki.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
-import { identify, isAlive, type ProcessIdentity } from "./process-table.ts";
 
 const stopGraceMs = 10_000;
 
@@ -20,13 +20,13 @@ export class Processes {
     this.#clock = clock;
   }
 
-  /** Those that run now, by name. */
-  async running(): Promise<Map<string, ProcessIdentity>> {
+  /** The names of those that run now. */
+  async running(): Promise<ReadonlyMap<string, ProcessIdentity>> {
     const files = await readdir(this.#paths.run).catch(() => []);
     const found = new Map<string, ProcessIdentity>();
-    for (const file of files.filter((name) => name.endsWith(".pid"))) {
-      const identity = await this.#read(file.slice(0, -".pid".length));
-      if (identity !== undefined && isAlive(identity)) found.set(file.slice(0, -".pid".length), identity);
+    for (const name of files.filter((file) => file.endsWith(".pid")).map((file) => file.slice(0, -".pid".length))) {
+      const identity = await this.#read(name);
+      if (identity !== undefined && (await isAlive(identity))) found.set(name, identity);
     }
     return found;
   }
@@ -35,27 +35,22 @@ export class Processes {
     return join(this.#paths.logs, `${name}.log`);
   }
 
-  /** Starts one that outlives us. `launch` may wrap the command, e.g. to run it inside a node. */
-  async start(
-    name: string,
-    args: readonly string[],
-    launch: (command: readonly string[]) => readonly string[] = (command) => command,
-  ): Promise<ProcessIdentity> {
+  /** Starts this program again as a process that outlives us. `launcher` comes before the command, e.g. to run it inside a node. */
+  async start(name: string, args: readonly string[], launcher: readonly string[] = []): Promise<void> {
     await mkdir(this.#paths.run, { recursive: true, mode: 0o700 });
     await mkdir(this.#paths.logs, { recursive: true, mode: 0o700 });
     const log = await open(this.logFile(name), "a", 0o600);
     try {
-      const [program = "", ...rest] = launch([process.execPath, ...skiffProgram(), ...args]);
+      const [program = "", ...rest] = [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args];
       const child = spawn(program, rest, { detached: true, stdio: ["ignore", log.fd, log.fd], cwd: "/" });
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
         child.once("error", reject);
       });
       child.unref();
-      const identity = child.pid === undefined ? undefined : identify(child.pid);
-      if (identity === undefined) throw new CommandFailure(await this.endedAtOnce(name));
+      const identity = child.pid === undefined ? undefined : await identifyProcess(child.pid);
+      if (identity === undefined) throw new CommandFailure(await this.whyEnded(name));
       await writeWhole(join(this.#paths.run, `${name}.pid`), JSON.stringify(identity));
-      return identity;
     } finally {
       await log.close();
     }
@@ -68,19 +63,24 @@ export class Processes {
     await rm(join(this.#paths.run, `${name}.pid`), { force: true });
   }
 
-  /** For a process that ended before it was ready: the last thing it said. */
-  async endedAtOnce(name: string): Promise<string> {
+  /** What became of those that should run: the first that does not, with the last thing it said. */
+  async firstEnded(names: readonly string[]): Promise<string | undefined> {
+    const running = await this.running();
+    const ended = names.find((name) => !running.has(name));
+    return ended === undefined ? undefined : this.whyEnded(ended);
+  }
+
+  async whyEnded(name: string): Promise<string> {
     const text = await readFile(this.logFile(name), "utf8").catch(() => "");
     const last = text.trimEnd().split("\n").at(-1) ?? "";
-    return `${name} ended before it was ready: ${reasonIn(last)} (log: ${this.logFile(name)})`;
+    return `${name} ended: ${reasonIn(last)} (log: ${this.logFile(name)})`;
   }
 
   async #end(identity: ProcessIdentity): Promise<void> {
-    if (!isAlive(identity)) return;
-    process.kill(identity.pid, "SIGTERM");
+    await signalProcess(identity, "SIGTERM");
     const deadline = this.#clock.monotonic() + stopGraceMs;
-    while (isAlive(identity)) {
-      if (this.#clock.monotonic() > deadline) process.kill(identity.pid, "SIGKILL");
+    while (await isAlive(identity)) {
+      if (this.#clock.monotonic() > deadline) await signalProcess(identity, "SIGKILL");
       await this.#clock.sleep(10);
     }
   }
@@ -92,11 +92,6 @@ export class Processes {
       return undefined;
     }
   }
-}
-
-/** This program again: the bundle it was started from. */
-function skiffProgram(): string[] {
-  return [join(packageRoot, "dist/main.js")];
 }
 
 function reasonIn(line: string): string {

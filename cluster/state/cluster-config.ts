@@ -12,17 +12,6 @@ export interface ClusterConfig {
   readonly store: "embedded" | "memory";
   /** Registry host → where to look first, e.g. `docker.io` → `["http://127.0.0.1:5000"]`. */
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
-  /** Absent without nodes. */
-  readonly network?: ClusterNetwork;
-}
-
-/** Ranges nobody else on this machine uses. */
-export interface ClusterNetwork {
-  readonly bridge: string;
-  /** Of the nodes, e.g. `172.30.0.0/24`. */
-  readonly nodeRange: string;
-  /** Of all pods, a /24 for each node, e.g. `10.244.0.0/16`. */
-  readonly podRange: string;
 }
 
 /** Where everything of one cluster is. */
@@ -41,12 +30,14 @@ export interface ClusterPaths {
 
 const namePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;
 
-/** As root in /var/lib/skiff, else in the user's XDG state folder. @throws CommandFailure for a name that cannot be one. */
-export function clusterPaths(name: string, stateDirectory: string | undefined): ClusterPaths {
+export const defaultClusterName = "skiff";
+
+/** `stateDirectory` holds a folder for each cluster. @throws CommandFailure for a name that cannot be one. */
+export function clusterPaths(name: string, stateDirectory: string): ClusterPaths {
   if (!namePattern.test(name)) {
     throw new CommandFailure(`a cluster's name has lower case letters, digits and hyphens, 32 at most: "${name}" does not fit`);
   }
-  const root = join(stateDirectory ?? defaultStateDirectory(), name);
+  const root = join(stateDirectory, name);
   const at = (part: string): string => join(root, part);
   return {
     root,
@@ -61,9 +52,11 @@ export function clusterPaths(name: string, stateDirectory: string | undefined): 
   };
 }
 
-export function defaultStateDirectory(): string {
+/** As root /var/lib/skiff, else in the user's XDG state folder. */
+export function defaultStateDirectory(env: Readonly<Record<string, string | undefined>>): string {
   if (process.getuid?.() === 0) return "/var/lib/skiff";
-  return join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local/state"), "skiff");
+  const { XDG_STATE_HOME: state } = env;
+  return join(state === undefined || state === "" ? join(homedir(), ".local/state") : state, "skiff");
 }
 
 export async function readConfig(paths: ClusterPaths): Promise<ClusterConfig | undefined> {
@@ -80,12 +73,16 @@ export async function writeConfig(paths: ClusterPaths, config: ClusterConfig): P
 }
 
 /** The clusters with a state in that folder. */
-export async function clusterNames(stateDirectory: string | undefined): Promise<string[]> {
-  const folder = stateDirectory ?? defaultStateDirectory();
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+export async function clusterNames(stateDirectory: string): Promise<string[]> {
+  const entries = await readdir(stateDirectory, { withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isDirectory() && namePattern.test(entry.name)).map(({ name }) => name);
 }
 
 export async function removeState(paths: ClusterPaths): Promise<void> {
   await rm(paths.root, { recursive: true, force: true });
+}
+
+/** What kubeconfig calls the cluster, its user and its context. */
+export function contextName(name: string): string {
+  return name === defaultClusterName ? defaultClusterName : `${defaultClusterName}-${name}`;
 }

@@ -1,0 +1,127 @@
+import { resolve } from "node:path";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import pc from "picocolors";
+import { dump } from "js-yaml";
+import type { Node } from "#api/generated/types";
+import { nodes } from "#api/resource-type";
+import { Cluster, noSuchCluster } from "#cluster/commands/cluster";
+import { clusterNames, contextName, defaultClusterName, defaultStateDirectory, type ClusterConfig } from "#cluster/state/cluster-config";
+import { kubeconfigDocument } from "#client/kubeconfig";
+import { kubeconfigTarget, type Environment } from "../environment.ts";
+
+export interface CommonOptions {
+  readonly name: string;
+  readonly stateDir?: string;
+}
+
+interface UpFlags extends CommonOptions {
+  readonly nodes?: number;
+  readonly port?: number;
+  readonly store?: ClusterConfig["store"];
+  readonly registryMirror?: Record<string, string[]>;
+  readonly kubeconfig?: string;
+}
+
+export function addClusterCommands(program: Command, env: Environment): void {
+  withName(program.command("up"))
+    .description("start a cluster, or what is missing of it; returns when its nodes are Ready")
+    .option("--nodes <count>", "nodes that run containers (3); 0 is a control plane alone and needs no root", number)
+    .option("--port <port>", "of the API server (the first free one from 6443)", number)
+    .addOption(new Option("--store <kind>", "where objects are kept (embedded)").choices(["embedded", "memory"]))
+    .option("--registry-mirror <host=url>", "look for images of a registry here first, e.g. docker.io=http://127.0.0.1:5000", mirror)
+    .option("--kubeconfig <file>", "where the context goes ($KUBECONFIG or ~/.kube/config)")
+    .action((flags: UpFlags) => up(flags, env));
+  withName(program.command("down"))
+    .description("stop a cluster and leave the machine as it was; its state stays")
+    .action(async (flags: CommonOptions) => {
+      const wasThere = await clusterOf(flags, env).down(progress);
+      console.log(wasThere ? `Cluster ${flags.name} is down. "skiff up" starts it from its stored state.` : `There is no cluster ${flags.name}.`);
+    });
+  withName(program.command("delete"))
+    .description("stop a cluster and remove its state and its context")
+    .option("--kubeconfig <file>", "where the context is ($KUBECONFIG or ~/.kube/config)")
+    .action(async (flags: CommonOptions & { kubeconfig?: string }) => {
+      const wasThere = await clusterOf(flags, env).delete(kubeconfigTarget(flags.kubeconfig, env), progress);
+      console.log(wasThere ? `Cluster ${flags.name} is deleted.` : `There is no cluster ${flags.name}.`);
+    });
+  withName(program.command("status"))
+    .description("show the clusters of this machine, or the parts of one")
+    .action((flags: CommonOptions) => status(flags, env));
+  withName(program.command("kubeconfig"))
+    .description("print a kubeconfig for a cluster")
+    .action(async (flags: CommonOptions) => {
+      process.stdout.write(dump(kubeconfigDocument(await clusterOf(flags, env).kubeconfigEntry())));
+    });
+}
+
+export function withName(command: Command): Command {
+  return command
+    .option("--name <name>", "of the cluster", defaultClusterName)
+    .option("--state-dir <folder>", "that holds a folder for each cluster (/var/lib/skiff as root)", (folder) => resolve(folder));
+}
+
+export function clusterOf(flags: CommonOptions, env: Environment): Cluster {
+  return new Cluster(flags.name, flags.stateDir ?? defaultStateDirectory(env));
+}
+
+async function up(flags: UpFlags, env: Environment): Promise<void> {
+  const cluster = clusterOf(flags, env);
+  const kubeconfig = kubeconfigTarget(flags.kubeconfig, env);
+  const { config, started } = await cluster.up({
+    ...(flags.nodes !== undefined && { nodes: flags.nodes }),
+    ...(flags.port !== undefined && { port: flags.port }),
+    ...(flags.store !== undefined && { store: flags.store }),
+    ...(flags.registryMirror !== undefined && { registryMirrors: flags.registryMirror }),
+    kubeconfig,
+    path: env["PATH"] ?? "",
+    progress,
+  });
+  const what = config.nodes === 0 ? "a control plane alone" : `${config.nodes} ${config.nodes === 1 ? "node" : "nodes"}, Ready`;
+  const verb = started ? "is up" : "is running already";
+  console.log(`Cluster ${pc.bold(config.name)} ${verb}: https://127.0.0.1:${config.port}, ${what}.`);
+  console.log(`kubectl uses it: context ${contextName(config.name)} is current in ${kubeconfig.file}.`);
+}
+
+async function status(flags: CommonOptions, env: Environment): Promise<void> {
+  const cluster = clusterOf(flags, env);
+  const found = await cluster.status();
+  if (found === undefined) {
+    const others = await clusterNames(flags.stateDir ?? defaultStateDirectory(env));
+    if (others.length === 0) throw noSuchCluster(flags.name);
+    console.log(`There is no cluster ${flags.name}. Others: ${others.join(", ")}.`);
+    process.exitCode = 1;
+    return;
+  }
+  const { config, processes } = found;
+  console.log(`Cluster ${config.name}: https://127.0.0.1:${config.port}, ${config.store} store, ${config.nodes} nodes`);
+  for (const { name, pid, log } of processes) {
+    console.log(`  ${name.padEnd(14)} ${pid === undefined ? pc.red("not running") : pc.green(`pid ${pid}`)}  ${pc.dim(log)}`);
+  }
+  if (processes[0]?.pid === undefined) {
+    process.exitCode = 1;
+    return;
+  }
+  const client = await cluster.adminClient();
+  for (const node of (await client.list(nodes)).items) console.log(`  ${(node.metadata.name).padEnd(14)} ${readiness(node)}`);
+}
+
+function readiness(node: Node): string {
+  const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+  return ready?.status === "True" ? pc.green("Ready") : pc.red(`NotReady: ${ready?.message ?? "it has not reported yet"}`);
+}
+
+function progress(text: string): void {
+  console.error(pc.dim(`  ${text}`));
+}
+
+function number(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
+  return Number(text);
+}
+
+function mirror(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {
+  const [host = "", ...rest] = text.split("=");
+  const url = rest.join("=");
+  if (host === "" || !/^https?:\/\//.test(url)) throw new InvalidArgumentError("It is HOST=URL, e.g. docker.io=http://127.0.0.1:5000.");
+  return { ...before, [host]: [...(before[host] ?? []), url] };
+}
