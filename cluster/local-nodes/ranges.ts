@@ -17,14 +17,16 @@ export interface UsedNetworks {
 
 export const largestNodeIndex = 250;
 
-/** The first bridge, node range and pod range that nothing on this machine uses. @throws Error when all hundred are taken */
+/**
+ * The first bridge, node range and pod range that nothing on this machine uses. Where a company's network routes all of 10.0.0.0/8,
+ * say, a piece is taken out of it: to the rest of it the machine still finds its way. @throws Error when all are taken
+ */
 export function chooseNetworks(used: UsedNetworks): NetworkPlan {
-  for (let number = 0; number < 100; number++) {
-    // Downwards, away from 10.96.0.0/12, where Services live.
-    const plan = { bridge: `skiff${number}`, nodeRange: `172.30.${number}.0/24`, podRange: `10.${244 - number}.0.0/16` };
-    if (!conflicts(plan, used)) return plan;
+  const narrow = { ...used, ranges: used.ranges.filter((range) => (parse(range)?.[1] ?? 32) > widestShared) };
+  for (const view of [used, narrow]) {
+    for (const plan of candidates()) if (!conflicts(plan, view)) return plan;
   }
-  throw new Error("all hundred network ranges for clusters are in use on this machine: remove a cluster with `skiff down`");
+  throw new Error("all network ranges for clusters are in use on this machine: remove a cluster with `skiff down`");
 }
 
 export function conflicts(plan: NetworkPlan, used: UsedNetworks): boolean {
@@ -49,6 +51,17 @@ export function nodePodRange(plan: NetworkPlan, index: number): string {
 /** The end of the node's cable in the root namespace. At most 15 characters. */
 export function nodeLink(plan: NetworkPlan, index: number): string {
   return `${plan.bridge}n${index}`;
+}
+
+const widestShared = 12;
+
+/** Pod ranges go downwards, away from 10.96.0.0/12, where Services live. Docker may hold one of the node ranges. */
+function* candidates(): Generator<NetworkPlan> {
+  for (const base of ["172.30", "172.29", "192.168"]) {
+    for (let number = 0; number < 100; number++) {
+      yield { bridge: `skiff${number}`, nodeRange: `${base}.${number}.0/24`, podRange: `10.${244 - number}.0.0/16` };
+    }
+  }
 }
 
 function overlaps(a: string, b: string): boolean {
