@@ -2,7 +2,7 @@ import type { EnvFromSource, EnvVar } from "#api/generated/types";
 import { configMapData, type ConfigSource, secretData } from "./config-source.ts";
 import { fieldValue, type PodFacts, resourceValue } from "./downward-api.ts";
 import { expandVariables } from "./expand-variables.ts";
-import type { ContainerSpec } from "./pod-spec.ts";
+import { type ContainerSpec, initContainersOf, specOf, type StoredPod } from "./pod-spec.ts";
 import { RuntimeError } from "./runtime/runtime.ts";
 
 /**
@@ -68,7 +68,8 @@ async function valueOf(
   const namespace = pod.metadata.namespace ?? "";
   const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = valueFrom;
   if (fieldRef !== undefined) return fieldValue(facts, fieldRef.fieldPath);
-  if (resourceFieldRef !== undefined) return resourceValue(facts, container, resourceFieldRef);
+  if (resourceFieldRef !== undefined)
+    return resourceValue(facts, containerNamed(pod, resourceFieldRef.containerName) ?? container, resourceFieldRef);
   if (configMapKeyRef !== undefined) {
     const { name = "", key, optional } = configMapKeyRef;
     const found = await source.configMap(namespace, name);
@@ -87,6 +88,10 @@ async function valueOf(
     );
   }
   return undefined;
+}
+
+function containerNamed(pod: StoredPod, name: string | undefined): ContainerSpec | undefined {
+  return [...specOf(pod).containers, ...initContainersOf(pod)].find((container) => container.name === name);
 }
 
 function orMissing(optional: boolean | undefined, message: string): string | undefined {

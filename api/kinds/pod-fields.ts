@@ -1,5 +1,263 @@
 import type { PodSpec } from "../generated/types.ts";
 
-export function unimplementedFields(_spec: PodSpec): string[] {
-  return [];
+/**
+ * What becomes of a field: somebody acts on it, or nobody does yet and who sets it is warned. The name of another type of the
+ * table means that this is decided for its fields one by one.
+ */
+export type FieldFate = "implemented" | "warned" | TypeName;
+
+type TypeName =
+  | "Affinity"
+  | "Container"
+  | "ContainerPort"
+  | "EmptyDirVolumeSource"
+  | "EnvVar"
+  | "EnvVarSource"
+  | "Lifecycle"
+  | "PodSecurityContext"
+  | "Probe"
+  | "ProjectedVolumeSource"
+  | "ResourceRequirements"
+  | "SeccompProfile"
+  | "SecurityContext"
+  | "Volume"
+  | "VolumeMount"
+  | "VolumeProjection";
+
+/** By type and field, complete: a test compares it with the schema. */
+export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFate>>>> = {
+  PodSpec: {
+    activeDeadlineSeconds: "implemented",
+    affinity: "Affinity",
+    automountServiceAccountToken: "warned",
+    containers: "Container",
+    dnsConfig: "implemented",
+    dnsPolicy: "implemented",
+    enableServiceLinks: "warned",
+    ephemeralContainers: "warned",
+    hostAliases: "implemented",
+    hostIPC: "implemented",
+    hostNetwork: "implemented",
+    hostPID: "implemented",
+    hostUsers: "warned",
+    hostname: "implemented",
+    hostnameOverride: "warned",
+    imagePullSecrets: "implemented",
+    initContainers: "Container",
+    nodeName: "implemented",
+    nodeSelector: "implemented",
+    os: "warned",
+    overhead: "warned",
+    preemptionPolicy: "warned",
+    priority: "implemented",
+    priorityClassName: "warned",
+    readinessGates: "implemented",
+    resourceClaims: "warned",
+    resources: "warned",
+    restartPolicy: "implemented",
+    runtimeClassName: "warned",
+    schedulerName: "implemented",
+    schedulingGates: "implemented",
+    schedulingGroup: "warned",
+    securityContext: "PodSecurityContext",
+    serviceAccount: "implemented",
+    serviceAccountName: "implemented",
+    setHostnameAsFQDN: "warned",
+    shareProcessNamespace: "warned",
+    subdomain: "implemented",
+    terminationGracePeriodSeconds: "implemented",
+    tolerations: "implemented",
+    topologySpreadConstraints: "implemented",
+    volumes: "Volume",
+  },
+  Container: {
+    args: "implemented",
+    command: "implemented",
+    env: "EnvVar",
+    envFrom: "implemented",
+    image: "implemented",
+    imagePullPolicy: "implemented",
+    lifecycle: "Lifecycle",
+    livenessProbe: "Probe",
+    name: "implemented",
+    ports: "ContainerPort",
+    readinessProbe: "Probe",
+    resizePolicy: "warned",
+    resources: "ResourceRequirements",
+    restartPolicy: "implemented",
+    restartPolicyRules: "warned",
+    securityContext: "SecurityContext",
+    startupProbe: "Probe",
+    stdin: "warned",
+    stdinOnce: "warned",
+    terminationMessagePath: "implemented",
+    terminationMessagePolicy: "implemented",
+    tty: "implemented",
+    volumeDevices: "warned",
+    volumeMounts: "VolumeMount",
+    workingDir: "implemented",
+  },
+  Affinity: { nodeAffinity: "implemented", podAffinity: "warned", podAntiAffinity: "warned" },
+  ContainerPort: {
+    containerPort: "implemented",
+    hostIP: "warned",
+    hostPort: "warned",
+    name: "implemented",
+    protocol: "implemented",
+  },
+  EnvVar: { name: "implemented", value: "implemented", valueFrom: "EnvVarSource" },
+  EnvVarSource: {
+    configMapKeyRef: "implemented",
+    fieldRef: "implemented",
+    fileKeyRef: "warned",
+    resourceFieldRef: "implemented",
+    secretKeyRef: "implemented",
+  },
+  Lifecycle: { postStart: "warned", preStop: "warned", stopSignal: "warned" },
+  Probe: {
+    exec: "implemented",
+    failureThreshold: "implemented",
+    grpc: "warned",
+    httpGet: "implemented",
+    initialDelaySeconds: "implemented",
+    periodSeconds: "implemented",
+    successThreshold: "implemented",
+    tcpSocket: "implemented",
+    terminationGracePeriodSeconds: "implemented",
+    timeoutSeconds: "implemented",
+  },
+  ResourceRequirements: { claims: "warned", limits: "implemented", requests: "implemented" },
+  SecurityContext: {
+    allowPrivilegeEscalation: "implemented",
+    appArmorProfile: "warned",
+    capabilities: "implemented",
+    privileged: "implemented",
+    procMount: "warned",
+    readOnlyRootFilesystem: "implemented",
+    runAsGroup: "implemented",
+    runAsNonRoot: "implemented",
+    runAsUser: "implemented",
+    seLinuxOptions: "warned",
+    seccompProfile: "SeccompProfile",
+    windowsOptions: "warned",
+  },
+  PodSecurityContext: {
+    appArmorProfile: "warned",
+    fsGroup: "implemented",
+    fsGroupChangePolicy: "warned",
+    runAsGroup: "implemented",
+    runAsNonRoot: "implemented",
+    runAsUser: "implemented",
+    seLinuxChangePolicy: "warned",
+    seLinuxOptions: "warned",
+    seccompProfile: "SeccompProfile",
+    supplementalGroups: "implemented",
+    supplementalGroupsPolicy: "warned",
+    sysctls: "warned",
+    windowsOptions: "warned",
+  },
+  SeccompProfile: { localhostProfile: "warned", type: "implemented" },
+  VolumeMount: {
+    mountPath: "implemented",
+    mountPropagation: "warned",
+    name: "implemented",
+    readOnly: "implemented",
+    recursiveReadOnly: "warned",
+    subPath: "implemented",
+    subPathExpr: "implemented",
+  },
+  Volume: {
+    awsElasticBlockStore: "warned",
+    azureDisk: "warned",
+    azureFile: "warned",
+    cephfs: "warned",
+    cinder: "warned",
+    configMap: "implemented",
+    csi: "warned",
+    downwardAPI: "implemented",
+    emptyDir: "EmptyDirVolumeSource",
+    ephemeral: "warned",
+    fc: "warned",
+    flexVolume: "warned",
+    flocker: "warned",
+    gcePersistentDisk: "warned",
+    gitRepo: "warned",
+    glusterfs: "warned",
+    hostPath: "implemented",
+    image: "warned",
+    iscsi: "warned",
+    name: "implemented",
+    nfs: "warned",
+    persistentVolumeClaim: "warned",
+    photonPersistentDisk: "warned",
+    portworxVolume: "warned",
+    projected: "ProjectedVolumeSource",
+    quobyte: "warned",
+    rbd: "warned",
+    scaleIO: "warned",
+    secret: "implemented",
+    storageos: "warned",
+    vsphereVolume: "warned",
+  },
+  /** The limit holds for `medium: Memory` alone: see `sizeLimitHolds`. */
+  EmptyDirVolumeSource: { medium: "implemented", sizeLimit: "warned" },
+  ProjectedVolumeSource: { defaultMode: "implemented", sources: "VolumeProjection" },
+  VolumeProjection: {
+    clusterTrustBundle: "warned",
+    configMap: "implemented",
+    downwardAPI: "implemented",
+    podCertificate: "warned",
+    secret: "implemented",
+    serviceAccountToken: "warned",
+  },
+};
+
+/** Values that are what happens anyway, or that the API server fills in by itself: no reason to warn. */
+const asItIs: Readonly<Record<string, readonly unknown[]>> = {
+  "PodSpec.automountServiceAccountToken": [false],
+  "PodSpec.enableServiceLinks": [true, false],
+  "PodSpec.hostUsers": [true],
+  "PodSpec.preemptionPolicy": ["PreemptLowerPriority"],
+  "PodSpec.priorityClassName": ["system-node-critical", "system-cluster-critical"],
+  "PodSecurityContext.fsGroupChangePolicy": ["Always"],
+  "PodSecurityContext.supplementalGroupsPolicy": ["Merge"],
+  "SecurityContext.procMount": ["Default"],
+  "VolumeMount.mountPropagation": ["None"],
+  "VolumeMount.recursiveReadOnly": ["Disabled"],
+};
+
+/** Paths below the spec, e.g. `containers[0].lifecycle.preStop`, of what is set and not acted on. */
+export function unimplementedFields(spec: PodSpec): string[] {
+  return below("PodSpec", spec, "");
+}
+
+function below(type: string, object: object, path: string): string[] {
+  return Object.entries(object).flatMap(([field, value]: [string, unknown]) => {
+    const fate = podFields[type]?.[field];
+    const here = path === "" ? field : `${path}.${field}`;
+    if (fate === undefined || fate === "implemented" || isUnset(value)) return [];
+    if (fate !== "warned") return each(value, here, (item, at) => below(fate, item, at));
+    if (sizeLimitHolds(type, field, object) || holdsAnyway(`${type}.${field}`, value)) return [];
+    return [here];
+  });
+}
+
+function each(value: unknown, path: string, visit: (item: object, path: string) => string[]): string[] {
+  if (Array.isArray(value)) return value.flatMap((item: unknown, index) => each(item, `${path}[${index}]`, visit));
+  return typeof value === "object" && value !== null ? visit(value, path) : [];
+}
+
+function isUnset(value: unknown): boolean {
+  if (value === undefined || value === null || value === "") return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function holdsAnyway(field: string, value: unknown): boolean {
+  if (field === "PodSpec.os") return (value as { name?: string }).name === "linux";
+  const values = asItIs[field];
+  return values === undefined ? value === false : values.includes(value);
+}
+
+function sizeLimitHolds(type: string, field: string, object: object): boolean {
+  return type === "EmptyDirVolumeSource" && field === "sizeLimit" && (object as { medium?: string }).medium === "Memory";
 }
