@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addClusterCommands } from "./commands/cluster-commands.ts";
+import { addDemoCommand } from "./commands/demo-command.ts";
 import { addImageCommands } from "./commands/image-commands.ts";
 import { addRunCommands } from "./commands/run-commands.ts";
 import { reportFailure } from "./report-failure.ts";
@@ -12,6 +13,7 @@ const program = new Command("skiff")
   .exitOverride();
 
 addClusterCommands(program, process.env);
+addDemoCommand(program, process.env);
 addImageCommands(program, process.env);
 addRunCommands(program, process.env);
 

@@ -20,7 +20,9 @@ export function failureText(error: unknown): string {
     case "EROFS":
       return `${path ?? "the state folder"} is on a read-only file system: choose another folder with --state-dir`;
     default:
-      return isExpected(error) ? error.message : `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      return isExpected(error)
+        ? error.message
+        : `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
 }
 

@@ -6,12 +6,19 @@ import { runChecked } from "#node-agent/runtime/run-command";
 
 export const exampleImageReference = "skiff.local/hello:1";
 
-/** Says which pod answers, on a port any user may open. `$HOSTNAME` is the pod's name. */
+/**
+ * Says which pod answers, on a port any user may open. `$HOSTNAME` is the pod's name. The shell stays, because the first process of
+ * a container gets no signal that it does not ask for.
+ */
 const startScript = `#!/bin/sh
 set -e
 mkdir -p /tmp/www
 echo "Hello from $HOSTNAME" > /tmp/www/index.html
-exec httpd -f -p "\${PORT:-8080}" -h /tmp/www
+echo "serving on port \${PORT:-8080}"
+httpd -f -v -p "\${PORT:-8080}" -h /tmp/www &
+server=$!
+trap 'kill $server; exit 0' TERM INT
+wait $server
 `;
 
 /**

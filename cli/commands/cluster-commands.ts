@@ -5,7 +5,13 @@ import { dump } from "js-yaml";
 import type { Node } from "#api/generated/types";
 import { nodes } from "#api/resource-type";
 import { Cluster, noSuchCluster } from "#cluster/commands/cluster";
-import { clusterNames, contextName, defaultClusterName, defaultStateDirectory, type ClusterConfig } from "#cluster/state/cluster-config";
+import {
+  clusterNames,
+  contextName,
+  defaultClusterName,
+  defaultStateDirectory,
+  type ClusterConfig,
+} from "#cluster/state/cluster-config";
 import { kubeconfigDocument } from "#client/kubeconfig";
 import { kubeconfigTarget, type Environment } from "../environment.ts";
 
@@ -28,14 +34,22 @@ export function addClusterCommands(program: Command, env: Environment): void {
     .option("--nodes <count>", "nodes that run containers (3); 0 is a control plane alone and needs no root", number)
     .option("--port <port>", "of the API server (the first free one from 6443)", number)
     .addOption(new Option("--store <kind>", "where objects are kept (embedded)").choices(["embedded", "memory"]))
-    .option("--registry-mirror <host=url>", "look for images of a registry here first, e.g. docker.io=http://127.0.0.1:5000", mirror)
+    .option(
+      "--registry-mirror <host=url>",
+      "look for images of a registry here first, e.g. docker.io=http://127.0.0.1:5000",
+      mirror,
+    )
     .option("--kubeconfig <file>", "where the context goes ($KUBECONFIG or ~/.kube/config)")
     .action((flags: UpFlags) => up(flags, env));
   withName(program.command("down"))
     .description("stop a cluster and leave the machine as it was; its state stays")
     .action(async (flags: CommonOptions) => {
       const wasThere = await clusterOf(flags, env).down(progress);
-      console.log(wasThere ? `Cluster ${flags.name} is down. "skiff up" starts it from its stored state.` : `There is no cluster ${flags.name}.`);
+      console.log(
+        wasThere
+          ? `Cluster ${flags.name} is down. "skiff up" starts it from its stored state.`
+          : `There is no cluster ${flags.name}.`,
+      );
     });
   withName(program.command("delete"))
     .description("stop a cluster and remove its state and its context")
@@ -102,7 +116,7 @@ async function status(flags: CommonOptions, env: Environment): Promise<void> {
     return;
   }
   const client = await cluster.adminClient();
-  for (const node of (await client.list(nodes)).items) console.log(`  ${(node.metadata.name).padEnd(14)} ${readiness(node)}`);
+  for (const node of (await client.list(nodes)).items) console.log(`  ${node.metadata.name.padEnd(14)} ${readiness(node)}`);
 }
 
 function readiness(node: Node): string {
@@ -110,7 +124,7 @@ function readiness(node: Node): string {
   return ready?.status === "True" ? pc.green("Ready") : pc.red(`NotReady: ${ready?.message ?? "it has not reported yet"}`);
 }
 
-function progress(text: string): void {
+export function progress(text: string): void {
   console.error(pc.dim(`  ${text}`));
 }
 
@@ -122,6 +136,7 @@ function number(text: string): number {
 function mirror(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {
   const [host = "", ...rest] = text.split("=");
   const url = rest.join("=");
-  if (host === "" || !/^https?:\/\//.test(url)) throw new InvalidArgumentError("It is HOST=URL, e.g. docker.io=http://127.0.0.1:5000.");
+  if (host === "" || !/^https?:\/\//.test(url))
+    throw new InvalidArgumentError("It is HOST=URL, e.g. docker.io=http://127.0.0.1:5000.");
   return { ...before, [host]: [...(before[host] ?? []), url] };
 }

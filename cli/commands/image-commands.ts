@@ -26,7 +26,9 @@ export function addImageCommands(program: Command, env: Environment): void {
     .action(async (flags: CommonOptions) => {
       const listed = await (await runningImages(flags, env)).list();
       const rows = listed.flatMap(({ references, id, sizeBytes }) =>
-        (references.length === 0 ? ["<none>"] : references).map((reference) => [reference, id.slice(0, 19), `${(sizeBytes / 1e6).toFixed(1)}MB`] as const),
+        (references.length === 0 ? ["<none>"] : references).map(
+          (reference) => [reference, id.slice(0, 19), `${(sizeBytes / 1e6).toFixed(1)}MB`] as const,
+        ),
       );
       const width = Math.max(9, ...rows.map(([reference]) => reference.length));
       console.log(`${"REFERENCE".padEnd(width)}  ${"ID".padEnd(19)}  SIZE`);

@@ -9,7 +9,9 @@ export async function imagesOf(paths: ClusterPaths): Promise<ImageService> {
   try {
     await service.list();
   } catch (error) {
-    throw new CommandFailure(`the cluster's image service cannot be reached: "skiff up" starts it, and sudo may be needed`, { cause: error });
+    throw new CommandFailure(`the cluster's image service cannot be reached: "skiff up" starts it, and sudo may be needed`, {
+      cause: error,
+    });
   }
   return service;
 }
