@@ -253,17 +253,17 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeInANode
       const sandbox = await runPod();
       const id = await run(sandbox, {
         command: ["sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exec sleep 1000"],
-        resources: { pidsLimit: 5, cpuShares: 256, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimitBytes: 64 * 1024 * 1024 },
+        resources: { pidsLimit: 25, cpuShares: 256, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimitBytes: 64 * 1024 * 1024 },
       });
       await systemClock.sleep(200);
       const stats = (await node.runtime.stats()).find((entry) => entry.id === id);
       expect(stats!.cpuNanoseconds).toBeGreaterThan(1_000_000);
       expect(stats!.workingSetBytes).toBeGreaterThan(10_000);
-      const forks = await node.runtime.exec(id, ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done"], {
+      const forks = await node.runtime.exec(id, ["sh", "-c", "i=0; while [ $i -lt 40 ]; do i=$((i+1)); sleep 3 & done"], {
         timeoutMs: 10_000,
       });
       expect(forks.stderr).toContain("can't fork");
-      await node.runtime.updateContainer(id, { pidsLimit: 50, memoryLimitBytes: 32 * 1024 * 1024 });
+      await node.runtime.updateContainer(id, { pidsLimit: 80, memoryLimitBytes: 32 * 1024 * 1024 });
       const after = await node.runtime.exec(
         id,
         ["cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"],
