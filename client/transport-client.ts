@@ -114,6 +114,8 @@ async function* watch<T extends KubeObject>(
   for await (const batch of transport.watch({ verb: "watch", type, namespace, query, signal: options.signal })) {
     for (const event of batch) yield readEvent<T>(event.type, event.object);
   }
+  // A server in the same process ends its streams, too, when the signal aborts.
+  options.signal.throwIfAborted();
 }
 
 function readEvent<T extends KubeObject>(type: string, object: KubeObject): WatchEvent<T> {

@@ -5,6 +5,7 @@ import * as kinds from "#api/resource-type";
 import type { ResourceType } from "#api/resource-type";
 import type { ApiClient } from "#client/api-client";
 import { runAsLeader } from "#client/leader-election";
+import { sharedSignal } from "#client/shared-signal";
 import { deploymentReconciler } from "./deployment/reconciler.ts";
 import type { Reconciler } from "./framework/reconciler.ts";
 import { type Pass, runReconciler } from "./framework/runner.ts";
@@ -45,7 +46,8 @@ export async function runControllerManager(options: ControllerManagerOptions): P
   }
 }
 
-async function runControllers(options: ControllerManagerOptions, signal: AbortSignal): Promise<void> {
+async function runControllers(options: ControllerManagerOptions, given: AbortSignal): Promise<void> {
+  const signal = sharedSignal(given);
   const { clock, rootCa, types = knownTypes } = options;
   const informers = new SharedInformers(options);
   const run = <View>(reconciler: Reconciler<View>) => runReconciler(reconciler, { ...options, informers }, signal);

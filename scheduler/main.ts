@@ -3,6 +3,7 @@ import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { ApiClient } from "#client/api-client";
 import { runAsLeader } from "#client/leader-election";
+import { sharedSignal } from "#client/shared-signal";
 import { defaultPlugins } from "./plugins/default-plugins.ts";
 import { Scheduler } from "./scheduler.ts";
 
@@ -20,7 +21,7 @@ export interface RunSchedulerOptions {
 export async function runScheduler(options: RunSchedulerOptions): Promise<void> {
   const { signal, leaderElect } = options;
   const run = (running: AbortSignal) =>
-    new Scheduler({ ...options, plugins: defaultPlugins, schedulerName: "default-scheduler" }).run(running);
+    new Scheduler({ ...options, plugins: defaultPlugins, schedulerName: "default-scheduler" }).run(sharedSignal(running));
   if (leaderElect === undefined) {
     await run(signal);
     return;

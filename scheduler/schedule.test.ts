@@ -1,0 +1,255 @@
+import { seededRandom } from "#base/random";
+import type { Container, Node, Pod, PodSpec, Taint } from "#api/generated/types";
+import type { Stored } from "#api/object";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { defaultPlugins } from "./plugins/default-plugins.ts";
+import { schedule } from "./schedule.ts";
+import { ClusterState } from "./snapshot.ts";
+
+interface NodeOptions {
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly pods?: string;
+  readonly labels?: Record<string, string>;
+  readonly taints?: readonly Taint[];
+  readonly unschedulable?: boolean;
+}
+
+function node(name: string, options: NodeOptions = {}): Stored<Node> {
+  const { cpu = "4", memory = "8Gi", pods = "110", labels = {}, taints, unschedulable } = options;
+  const metadata = {
+    name,
+    uid: name,
+    resourceVersion: "1",
+    creationTimestamp: "",
+    labels: { "kubernetes.io/hostname": name, ...labels },
+  };
+  const spec = { ...(taints && { taints }), ...(unschedulable === true && { unschedulable }) };
+  return { metadata, spec, status: { allocatable: { cpu, memory, pods } } };
+}
+
+function pod(name: string, spec: Partial<PodSpec> = {}, metadata: Partial<Pod["metadata"]> = {}): Stored<Pod> {
+  const containers = [{ name: "c", image: "i" }];
+  return {
+    metadata: { namespace: "default", name, uid: name, resourceVersion: "1", creationTimestamp: "", ...metadata },
+    spec: { containers, ...spec },
+  };
+}
+
+function asks(requests: Record<string, string>, more: Partial<Container> = {}): { containers: Container[] } {
+  return { containers: [{ name: "c", image: "i", resources: { requests }, ...more }] };
+}
+
+function cluster(nodes: readonly Stored<Node>[], placed: readonly [Stored<Pod>, string][] = []) {
+  const state = new ClusterState();
+  for (const each of nodes) state.setNode(each);
+  for (const [each, where] of placed) state.setPod(each, where);
+  return state;
+}
+
+function place(state: ClusterState, wanted: Stored<Pod>): string {
+  const decision = schedule(wanted, state.snapshot(), defaultPlugins, seededRandom(1));
+  return decision.type === "node" ? decision.name : decision.message;
+}
+
+const preemptionIsUseless = (count: number) =>
+  `no new claims to deallocate, preemption: 0/${count} nodes are available: ${count} Preemption is not helpful for scheduling.`;
+
+describe("a pod that fits nowhere", () => {
+  test("is told so when there are no nodes", () => {
+    expect(place(cluster([]), pod("p"))).toBe("no nodes available to schedule pods");
+  });
+
+  test.each<[string, NodeOptions, Partial<PodSpec>, string]>([
+    ["CPU", {}, asks({ cpu: "5" }), "Insufficient cpu"],
+    ["a GPU", {}, asks({ "example.com/gpu": "1" }), "Insufficient example.com/gpu"],
+    ["a place", { pods: "0" }, {}, "Too many pods"],
+    ["a toleration", { taints: [{ key: "a", value: "b", effect: "NoSchedule" }] }, {}, "node(s) had untolerated taint(s)"],
+    ["an uncordoned node", { unschedulable: true }, {}, "node(s) were unschedulable"],
+    ["a label", {}, { nodeSelector: { disk: "ssd" } }, "node(s) didn't match Pod's node affinity/selector"],
+    ["its node", {}, { nodeName: "other" }, "node(s) didn't match the requested node name"],
+  ])("for want of %s", (_what, options, spec, reason) => {
+    const message = place(cluster([node("n1", options)]), pod("p", spec));
+    expect(message.startsWith(`0/1 nodes are available: 1 ${reason}. no new claims to deallocate, preemption: 0/1 nodes`)).toBe(
+      true,
+    );
+  });
+
+  test("hears a reason for each node, counted and in order", () => {
+    const tainted = { taints: [{ key: "a", effect: "NoExecute" }] };
+    const state = cluster([node("n1", { cpu: "1" }), node("n2", tainted), node("n3", tainted)]);
+    expect(place(state, pod("p", asks({ cpu: "2" })))).toBe(
+      `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). ${preemptionIsUseless(3)}`,
+    );
+  });
+
+  test("hears that room could not be made, or that nobody makes it", () => {
+    const full = (priority: number) => cluster([node("n1")], [[pod("other", { ...asks({ cpu: "4" }), priority }), "n1"]]);
+    const wanted = pod("p", { ...asks({ cpu: "1" }), priority: 10 });
+    expect(place(full(10), wanted)).toMatch(/nodes are available: 1 No preemption victims found for incoming pod\.$/);
+    expect(place(full(0), wanted)).toMatch(/nodes are available: 1 Preemption is not implemented yet\.$/);
+    expect(place(full(0), pod("p", { ...wanted.spec, preemptionPolicy: "Never" }))).toMatch(
+      /preemption: not eligible due to preemptionPolicy=Never\.$/,
+    );
+  });
+});
+
+describe("what a pod requests", () => {
+  test.each<[string, Partial<PodSpec>, boolean]>([
+    [
+      "its containers together",
+      { containers: [...asks({ cpu: "2" }).containers, { ...asks({ cpu: "3" }).containers[0]!, name: "d" }] },
+      false,
+    ],
+    ["the largest of its init containers", { ...asks({ cpu: "1" }), initContainers: asks({ cpu: "5" }).containers }, false],
+    [
+      "init containers one after the other",
+      { ...asks({ cpu: "1" }), initContainers: [...asks({ cpu: "3" }).containers, ...asks({ cpu: "3" }).containers] },
+      true,
+    ],
+    [
+      "sidecars beside its containers",
+      { ...asks({ cpu: "2" }), initContainers: asks({ cpu: "3" }, { restartPolicy: "Always" }).containers },
+      false,
+    ],
+    ["its overhead", { ...asks({ cpu: "4" }), overhead: { cpu: "1m" } }, false],
+    ["its own total, whatever its containers say", { ...asks({ cpu: "9" }), resources: { requests: { cpu: "4" } } }, true],
+  ])("is %s", (_what, spec, fits) => {
+    expect(place(cluster([node("n1")]), pod("p", spec)) === "n1").toBe(fits);
+  });
+
+  test("is free again when the pod is gone", () => {
+    const state = cluster([node("n1")], [[pod("other", asks({ cpu: "4" })), "n1"]]);
+    expect(place(state, pod("p", asks({ cpu: "1" })))).toContain("Insufficient cpu");
+    state.deletePod("other");
+    expect(place(state, pod("p", asks({ cpu: "4" })))).toBe("n1");
+  });
+});
+
+describe("tolerations", () => {
+  const tainted = cluster([node("n1", { taints: [{ key: "a", value: "b", effect: "NoSchedule" }] })]);
+  test.each([
+    [{ key: "a", operator: "Equal", value: "b", effect: "NoSchedule" }, true],
+    [{ key: "a", value: "c" }, false],
+    [{ key: "a", operator: "Exists" }, true],
+    [{ operator: "Exists" }, true],
+    [{ key: "a", operator: "Exists", effect: "NoExecute" }, false],
+  ])("%o lets the pod in: %s", (toleration, fits) => {
+    expect(place(tainted, pod("p", { tolerations: [toleration] })) === "n1").toBe(fits);
+  });
+
+  test("a taint that only asks to be avoided is avoided while there is a choice", () => {
+    const soft = { taints: [{ key: "a", effect: "PreferNoSchedule" }] };
+    expect(place(cluster([node("n1", soft), node("n2")]), pod("p"))).toBe("n2");
+    expect(place(cluster([node("n1", soft)]), pod("p"))).toBe("n1");
+  });
+});
+
+describe("node affinity", () => {
+  const state = cluster([node("n1", { labels: { zone: "a", cores: "4" } }), node("n2", { labels: { zone: "b", cores: "16" } })]);
+  const required = (matchExpressions: { key: string; operator: string; values?: string[] }[]) => ({
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } } },
+  });
+  test.each([
+    [{ key: "zone", operator: "In", values: ["b"] }],
+    [{ key: "zone", operator: "NotIn", values: ["a"] }],
+    [{ key: "cores", operator: "Gt", values: ["8"] }],
+  ])("%o chooses the second node", (expression) => {
+    expect(place(state, pod("p", required([expression])))).toBe("n2");
+  });
+
+  test("prefers where it would like to be", () => {
+    const preference = { matchExpressions: [{ key: "zone", operator: "In", values: ["b"] }] };
+    const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference }] } };
+    expect(place(state, pod("p", { affinity }))).toBe("n2");
+  });
+});
+
+test("a host port is given once for each node", () => {
+  const ports = asks({}, { ports: [{ containerPort: 80, hostPort: 80 }] });
+  const state = cluster([node("n1")], [[pod("other", ports), "n1"]]);
+  expect(place(state, pod("p", ports))).toContain("1 node(s) didn't have free ports for the requested pod ports");
+  expect(place(state, pod("p", asks({}, { ports: [{ containerPort: 80, hostPort: 80, protocol: "UDP" }] })))).toBe("n1");
+});
+
+describe("scores", () => {
+  test("prefer the emptier node", () => {
+    const state = cluster([node("n1"), node("n2")], [[pod("other", asks({ cpu: "2", memory: "4Gi" })), "n1"]]);
+    expect(place(state, pod("p", asks({ cpu: "1", memory: "2Gi" })))).toBe("n2");
+  });
+
+  test("spread the pods of one controller over nodes, and over zones", () => {
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "r", controller: true };
+    const nodes = ["n1", "n2", "n3", "n4"].map((name, index) =>
+      node(name, { labels: { "topology.kubernetes.io/zone": index < 2 ? "a" : "b" } }),
+    );
+    const state = cluster(nodes);
+    const placed = Array.from({ length: 4 }, (_, index) => {
+      const replica = pod(`p${index}`, {}, { ownerReferences: [owner] });
+      const where = place(state, replica);
+      state.setPod(replica, where);
+      return where;
+    });
+    expect(placed.toSorted()).toEqual(["n1", "n2", "n3", "n4"]);
+    const zoneOf = (name: string | undefined) => (name === "n1" || name === "n2" ? "a" : "b");
+    expect(zoneOf(placed[0])).not.toBe(zoneOf(placed[1]));
+  });
+
+  test("roll the dice between equals", () => {
+    const { nodes } = cluster([node("n1"), node("n2")]).snapshot();
+    const random = seededRandom(7);
+    const chosen = Array.from({ length: 50 }, () => schedule(pod("p"), { nodes }, defaultPlugins, random));
+    expect(new Set(chosen.map((decision) => decision.type === "node" && decision.name))).toEqual(new Set(["n1", "n2"]));
+  });
+});
+
+describe("topology spread constraints of a pod", () => {
+  const labels = { app: "web" };
+  const constraint = {
+    topologyKey: "zone",
+    maxSkew: 1,
+    whenUnsatisfiable: "DoNotSchedule",
+    labelSelector: { matchLabels: labels },
+  };
+  const zones = [node("n1", { labels: { zone: "a" } }), node("n2", { labels: { zone: "b" } }), node("n3")];
+  test("keep the skew, and keep off nodes without the key", () => {
+    const web = (name: string) => pod(name, { topologySpreadConstraints: [constraint] }, { labels });
+    const state = cluster(zones, [[web("one"), "n1"]]);
+    expect(place(state, web("two"))).toBe("n2");
+    state.setNode(node("n2", { labels: { zone: "b" }, cpu: "0", pods: "0" }));
+    const message = place(state, web("two"));
+    expect(message).toContain("1 Too many pods");
+    expect(message).toContain("1 node(s) didn't match pod topology spread constraints (missing required label)");
+    expect(message).toMatch(/1 node\(s\) didn't match pod topology spread constraints[,.]/);
+  });
+
+  test("only lean when they are soft", () => {
+    const soft = { ...constraint, whenUnsatisfiable: "ScheduleAnyway" };
+    const web = (name: string) => pod(name, { topologySpreadConstraints: [soft] }, { labels });
+    const state = cluster([...zones.slice(0, 2)], [[web("one"), "n1"]]);
+    expect(place(state, web("two"))).toBe("n2");
+    state.deleteNode("n2");
+    expect(place(state, web("two"))).toBe("n1");
+  });
+});
+
+test("no node is ever given more than it has", () => {
+  const wish = fc.record({ cpu: fc.integer({ min: 0, max: 3000 }), memory: fc.integer({ min: 0, max: 6000 }) });
+  fc.assert(
+    fc.property(fc.array(wish, { maxLength: 40 }), fc.nat(), (wishes, seed) => {
+      const state = cluster([node("n1"), node("n2", { cpu: "2" }), node("n3", { memory: "2Gi", pods: "4" })]);
+      const random = seededRandom(seed);
+      for (const [index, { cpu, memory }] of wishes.entries()) {
+        const wanted = pod(`p${index}`, asks({ cpu: `${cpu}m`, memory: `${memory}Mi` }));
+        const decision = schedule(wanted, state.snapshot(), defaultPlugins, random);
+        if (decision.type === "node") state.setPod(wanted, decision.name);
+      }
+      for (const { requested, allocatable, pods } of state.snapshot().nodes) {
+        for (const name of ["cpu", "memory"]) expect(requested.get(name) ?? 0).toBeLessThanOrEqual(allocatable.get(name)!);
+        expect(pods.size).toBeLessThanOrEqual(allocatable.get("pods")!);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
