@@ -18,8 +18,8 @@ export class SmallApi implements Transport {
   #version = 0;
   #wake: () => void = () => undefined;
   #changed = this.#nextChange();
-  /** While true, watches deliver nothing. */
-  muted = false;
+  /** The watches of these resources deliver nothing. */
+  readonly #muted = new Set<string>();
 
   async send(call: Call): Promise<Answer> {
     this.calls.push(call);
@@ -41,9 +41,10 @@ export class SmallApi implements Transport {
     for (;;) {
       call.signal.throwIfAborted();
       const changed = this.#changed;
+      const muted = this.#muted.has(call.type.resource);
       const next = this.#log.filter(({ resource, version }) => resource === call.type.resource && version > after);
-      after = this.muted ? after : this.#version;
-      if (next.length > 0 && !this.muted) yield next.map(({ event }) => event);
+      after = muted ? after : this.#version;
+      if (next.length > 0 && !muted) yield next.map(({ event }) => event);
       else await changed;
     }
   }
@@ -52,9 +53,13 @@ export class SmallApi implements Transport {
     throw new Error("not played");
   }
 
+  mute(resource: string): void {
+    this.#muted.add(resource);
+  }
+
   /** Lets muted watches catch up. */
   unmute(): void {
-    this.muted = false;
+    this.#muted.clear();
     this.#announce();
   }
 
