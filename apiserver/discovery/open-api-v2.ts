@@ -3,7 +3,8 @@ import type { ResourceDefinition } from "#api/definition";
 import { schemaDefinitions, type Schema } from "#api/schema";
 import { groupVersions } from "./resources.ts";
 
-export const openApiV2ProtobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** As answered: clients ask for it with an @ before the v1.0, which is no media type that Go can parse. */
+export const openApiV2ProtobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /**
  * OpenAPI v2 in the protobuf form (github.com/google/gnostic/openapiv2), which kubectl reads before it validates a kind that it

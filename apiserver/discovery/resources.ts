@@ -16,7 +16,13 @@ export interface DiscoveredResource {
 }
 
 const allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const readVerbs = ["get", "list", "watch"];
 const partVerbs = ["get", "patch", "update"];
+
+function verbsOf({ type, readOnly }: ResourceDefinition): readonly string[] {
+  if (readOnly === true) return readVerbs;
+  return type.group === "" && type.resource === "namespaces" ? allVerbs.filter((verb) => verb !== "deletecollection") : allVerbs;
+}
 
 /** Everything that is served for one kind. The one place that says which subresources exist. */
 export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[] {
@@ -39,7 +45,7 @@ export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[
     singularName: singular,
     namespaced: type.namespaced,
     kind: type.kind,
-    verbs: type.resource === "namespaces" ? allVerbs.filter((verb) => verb !== "deletecollection") : allVerbs,
+    verbs: verbsOf(definition),
     ...(shortNames && { shortNames }),
     ...(categories && { categories }),
   };

@@ -51,7 +51,7 @@ export function expressApp({ server, discovery, openApi, openApiV2, version, che
   );
   app.get("/openapi/v3", (_request, response) => sendJson(response, openApi.index));
   app.get("/openapi/v3/*path", (request, response) => {
-    const found = openApi.document((request.params).path.join("/"));
+    const found = openApi.document(request.params.path.join("/"));
     if (found === undefined) throw noSuchResource();
     response.setHeader("etag", `"${found.hash}"`);
     if (request.query["hash"] === found.hash) response.setHeader("cache-control", "public, immutable");

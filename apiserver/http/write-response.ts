@@ -50,7 +50,6 @@ async function write(response: ServerResponse, chunk: Uint8Array, signal: AbortS
 
 /** RFC 7234 with code 299, as net.NewWarningHeader of apimachinery forms it. */
 function warningHeader(text: string): string {
-   
   const plain = text.replace(/[\u0000-\u001f\u007f]/g, " ").replace(/[\\"]/g, "\\$&");
   return `299 - "${Buffer.from(plain).toString("latin1")}"`;
 }

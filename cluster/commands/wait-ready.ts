@@ -48,6 +48,7 @@ export async function waitForNodes(
   ended: () => Promise<string | undefined>,
 ): Promise<void> {
   const deadline = clock.monotonic() + nodesTimeoutMs;
+  let last = "";
   for (;;) {
     const { items } = await client.list(nodes);
     const ready = items.filter((node) =>
@@ -55,7 +56,9 @@ export async function waitForNodes(
     );
     const waiting = names.filter((name) => !ready.some((node) => node.metadata.name === name));
     if (waiting.length === 0) return;
-    progress(`waiting for ${waiting.join(", ")} to be Ready`);
+    const text = `waiting for ${waiting.join(", ")} to be Ready`;
+    if (text !== last) progress(text);
+    last = text;
     const problem = await ended();
     if (problem !== undefined) throw new CommandFailure(problem);
     if (clock.monotonic() > deadline)

@@ -37,7 +37,12 @@ export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, 
   const runDirectory = join(stateDirectory, "run");
   const images = remoteImageService(paths.imageSocket);
   const cgroups = await detectCgroups({ clock });
-  const network = await BridgePodNetwork.open({ podRange: podCidr, bridge: "pods", stateFile: join(stateDirectory, "addresses.json"), log });
+  const network = await BridgePodNetwork.open({
+    podRange: podCidr,
+    bridge: "pods",
+    stateFile: join(stateDirectory, "addresses.json"),
+    log,
+  });
   const runtime = await CrunRuntime.open({
     clock,
     log,
