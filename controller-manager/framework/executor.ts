@@ -4,7 +4,7 @@ import { keyOf, type KubeObject, type Stored } from "#api/object";
 import { hasReason, StatusError } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import type { EventRecorder } from "#client/event-recorder";
-import type { Outcome, StatusWrite, Step, Write } from "./plan.ts";
+import { type Outcome, type StatusWrite, type Step, type Write, writesOf } from "./plan.ts";
 
 export interface ExecutorOptions {
   readonly client: ApiClient;
@@ -27,7 +27,7 @@ export class Executor {
     const outcomes: Outcome[] = [];
     for (const step of steps) {
       const failed = outcomes.some((outcome) => outcome.type === "failed");
-      outcomes.push(...(failed ? skip(writesIn(step)) : await this.#step(step, signal)));
+      outcomes.push(...(failed ? skip(writesOf([step])) : await this.#step(step, signal)));
     }
     return outcomes;
   }
@@ -120,10 +120,6 @@ export class Executor {
     if (notice === undefined) return;
     this.#options.recorder.event(announce.about, notice.type, notice.reason, notice.message);
   }
-}
-
-function writesIn(step: Step): readonly Write[] {
-  return step.type === "slowStart" || step.type === "together" ? step.writes : [step];
 }
 
 function skip(writes: readonly Write[]): readonly Outcome[] {

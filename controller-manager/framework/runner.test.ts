@@ -44,9 +44,7 @@ function secretMaker(): Reconciler<View> {
     requests: merge(ownRequests(owners), fromChildren),
     async observe(where) {
       const found = owners.get(where);
-      return (
-        found && { map: found, secrets: children.byIndex(controllerIndex, found.metadata.uid) }
-      );
+      return found && { map: found, secrets: children.byIndex(controllerIndex, found.metadata.uid) };
     },
     plan: ({ map: owner, secrets: existing }): Plan => {
       const staying = existing.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
