@@ -95,6 +95,7 @@ export class SmallApi implements Transport {
   }
 
   #create(call: Call): AnyObject {
+    if (call.subresource === "binding") return this.#bind(call);
     const object = structuredClone(call.body) as AnyObject;
     const version = this.#version + 1;
     const name = object.metadata.name as string | undefined;
@@ -108,6 +109,14 @@ export class SmallApi implements Transport {
     const key = keyFor({ ...call, name: metadata.name });
     if (this.#objects.has(key)) throw alreadyExists(call.type, metadata.name);
     return this.#store("ADDED", call.type, key, { ...object, metadata });
+  }
+
+  #bind(call: Call): AnyObject {
+    const pod = this.#get(call);
+    const spec = pod["spec"] as { nodeName?: string };
+    if (spec.nodeName !== undefined) throw conflict(call.type, pod.metadata.name, "pod is already assigned to a node");
+    const { target } = call.body as { target: { name: string } };
+    return this.#replace(call, pod, { ...pod, spec: { ...spec, nodeName: target.name } });
   }
 
   #update(call: Call): AnyObject {

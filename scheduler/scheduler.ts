@@ -69,6 +69,10 @@ export class Scheduler {
 
   async #loop(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
+    for (const pod of this.#pods.list()) this.#sayGated(pod, signal);
+    this.#pods.changes.subscribe(({ type, object }) => {
+      if (type !== "deleted") this.#sayGated(object, signal);
+    });
     for (let resumed = clock.monotonic(); ;) {
       const queued = await this.#queue.take(signal);
       this.#attempt(queued, signal);
@@ -125,6 +129,12 @@ export class Scheduler {
     if (current?.metadata.uid !== uid || !this.#isPending(current)) return;
     this.#queue.retry({ ...queued, pod: current });
     this.#report(current, "SchedulerError", `Binding rejected: ${(error as Error).message}`, signal);
+  }
+
+  /** A pod that is held back says so. */
+  #sayGated(pod: Stored<Pod>, signal: AbortSignal): void {
+    if (!this.#isOurs(pod) || (pod.spec?.schedulingGates ?? []).length === 0) return;
+    void this.#setCondition(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates", signal);
   }
 
   #report(pod: Stored<Pod>, reason: string, message: string, signal: AbortSignal): void {
@@ -193,10 +203,14 @@ export class Scheduler {
   }
 
   /** Ours to find a node for, now. Who holds it back by a gate will let it go. */
-  #isPending({ spec, metadata }: Pod): boolean {
-    const ours = (spec?.schedulerName ?? "default-scheduler") === this.#options.schedulerName;
+  #isPending(pod: Pod): boolean {
+    const { spec, metadata } = pod;
     const gated = (spec?.schedulingGates ?? []).length > 0;
-    return ours && !gated && (spec?.nodeName ?? "") === "" && metadata.deletionTimestamp === undefined;
+    return this.#isOurs(pod) && !gated && (spec?.nodeName ?? "") === "" && metadata.deletionTimestamp === undefined;
+  }
+
+  #isOurs({ spec }: Pod): boolean {
+    return (spec?.schedulerName ?? "default-scheduler") === this.#options.schedulerName;
   }
 }
 

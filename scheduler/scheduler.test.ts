@@ -1,0 +1,128 @@
+import { FakeClock } from "#base/fake-clock";
+import { silentLogger } from "#base/logger";
+import { seededRandom } from "#base/random";
+import type { Node, Pod, PodSpec } from "#api/generated/types";
+import { events, nodes, pods } from "#api/resource-type";
+import { createClient } from "#client/transport-client";
+import { SmallApi } from "#client/small-api.testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runScheduler } from "./main.ts";
+
+let clock: FakeClock;
+let api: SmallApi;
+let stop: AbortController;
+let running: Promise<void>;
+
+const client = () => createClient(api);
+const bindings = () => api.calls.filter(({ subresource }) => subresource === "binding").length;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  api = new SmallApi();
+  stop = new AbortController();
+  await addNode("n1");
+  running = runScheduler({ client: client(), clock, random: seededRandom(1), log: silentLogger, signal: stop.signal });
+  await clock.advance(0);
+});
+afterEach(async () => {
+  api.unmute();
+  stop.abort(new Error("test over"));
+  await clock.advance(0);
+  await running;
+});
+
+async function addNode(name: string, cpu = "4") {
+  const node: Node = { metadata: { name }, status: { allocatable: { cpu, memory: "8Gi", pods: "110" } } };
+  await client().create(nodes, node);
+}
+
+async function addPod(name: string, cpu = "1", spec: Partial<PodSpec> = {}) {
+  const containers = [{ name: "c", image: "i", resources: { requests: { cpu } } }];
+  await client().create(pods, { metadata: { namespace: "default", name }, spec: { containers, ...spec } });
+}
+
+function get(name: string): Promise<Pod> {
+  return client().get(pods, { namespace: "default", name });
+}
+
+async function nodeOf(name: string): Promise<string | undefined> {
+  return (await get(name)).spec?.nodeName;
+}
+
+async function told(): Promise<string[]> {
+  return (await client().list(events)).items.map(({ reason = "", message = "" }) => `${reason}: ${message}`);
+}
+
+describe("the scheduler", () => {
+  test("binds a pod and says so", async () => {
+    await addPod("p");
+    await clock.advance(10);
+    expect(await nodeOf("p")).toBe("n1");
+    expect(await told()).toEqual(["Scheduled: Successfully assigned default/p to n1"]);
+  });
+
+  test("counts what it decided before the informer shows it, so that many that come at once do not share one place", async () => {
+    for (let index = 0; index < 8; index++) await addPod(`p${index}`);
+    await clock.advance(100);
+    const bound = (await client().list(pods)).items.filter(({ spec }) => spec?.nodeName === "n1");
+    expect(bound).toHaveLength(4);
+  });
+
+  test("gives the place back when a binding fails, and tries again a second later", async () => {
+    let failures = 1;
+    api.intercept = (call) => (call.subresource === "binding" && failures-- > 0 ? "fail" : undefined);
+    await addPod("p", "4");
+    await clock.advance(500);
+    expect(await nodeOf("p")).toBeUndefined();
+    expect(await told()).toEqual(["FailedScheduling: Binding rejected: intercepted"]);
+    await clock.advance(600);
+    expect(await nodeOf("p")).toBe("n1");
+  });
+
+  test("does not bind again what was bound although the answer was lost", async () => {
+    let lost = 1;
+    api.intercept = (call) => (call.subresource === "binding" && lost-- > 0 ? "fail after" : undefined);
+    await addPod("p", "4");
+    await clock.advance(5000);
+    expect(await nodeOf("p")).toBe("n1");
+    await addPod("q", "1");
+    await clock.advance(10);
+    expect(await nodeOf("q")).toBeUndefined();
+  });
+
+  test("wakes a pod when a node comes that may take it, and writes its reason only once", async () => {
+    await addPod("p", "8");
+    await clock.advance(100);
+    const patches = () => api.calls.filter(({ verb, type }) => verb === "patch" && type.resource === "pods").length;
+    expect(patches()).toBe(1);
+    await addNode("small", "1");
+    await clock.advance(5000);
+    expect(await nodeOf("p")).toBeUndefined();
+    await addNode("n2", "16");
+    await clock.advance(5000);
+    expect(await nodeOf("p")).toBe("n2");
+  });
+
+  test("leaves alone pods of other schedulers, gated pods, and pods on their way out", async () => {
+    await addPod("theirs", "1", { schedulerName: "other" });
+    await addPod("gated", "1", { schedulingGates: [{ name: "example.com/wait" }] });
+    await clock.advance(100);
+    expect([await nodeOf("theirs"), await nodeOf("gated")]).toEqual([undefined, undefined]);
+    expect((await get("gated")).status?.conditions).toMatchObject([{ reason: "SchedulingGated", status: "False" }]);
+    const open = { type: "merge" as const, patch: { spec: { schedulingGates: [] } } };
+    await client().patch(pods, { namespace: "default", name: "gated" }, open);
+    await clock.advance(10);
+    expect(await nodeOf("gated")).toBe("n1");
+  });
+
+  test("prefers the more important of two that wait", async () => {
+    await client().delete(nodes, { namespace: "", name: "n1" });
+    await clock.advance(0);
+    await addPod("low", "4", { priority: 1 });
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    await addNode("n2");
+    await clock.advance(5000);
+    expect([await nodeOf("low"), await nodeOf("high")]).toEqual([undefined, "n2"]);
+  });
+});
