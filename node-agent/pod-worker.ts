@@ -112,7 +112,8 @@ export class PodWorker {
     }
     if (acted) return { done: false, againAfterMs: 0 };
     for (const name of plan.heldBack) this.#tellBackOff(view.pod, name);
-    for (const [name] of plan.waiting) this.#puller.backOff(name, this.#imageEvents(view.pod, name));
+    const backingOff = [...plan.waiting.keys()].filter((name) => this.#puller.backOff(name, this.#imageEvents(view.pod, name)));
+    if (backingOff.length > 0) return { done: false, againAfterMs: 0 };
     const renewAt = view.setUp === "up" && hasRenewableVolumes(view.pod) ? this.#setUpAt + volumeRenewalMs : Infinity;
     const at = Math.min(plan.lookAgainAt ?? Infinity, renewAt);
     return { done: false, ...(at < Infinity && { againAfterMs: Math.max(at - clock.now(), 0) }) };

@@ -22,6 +22,9 @@ export interface ImageRequest {
   readonly changed: () => void;
 }
 
+/** No pull is going to be tried again, or the back-off has been told of. */
+const settled = new Set(["ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff"]);
+
 const firstDelayMs = 10_000;
 const longestDelayMs = 300_000;
 
@@ -60,13 +63,17 @@ export class ImagePuller {
     });
   }
 
-  /** The failed pull's time has not come yet: kubectl shows the back-off now, and the event tells of it. */
-  backOff(container: string, { image, events }: Pick<ImageRequest, "image" | "events">): void {
+  /**
+   * The failed pull's time has not come yet: kubectl shows the back-off from now on, and the event tells of it.
+   * @returns whether that is news
+   */
+  backOff(container: string, { image, events }: Pick<ImageRequest, "image" | "events">): boolean {
     const state = this.#states.get(container);
-    if (state?.state !== "failed" || state.waiting.reason !== "ErrImagePull") return;
+    if (state?.state !== "failed" || settled.has(state.waiting.reason)) return false;
     events("Normal", "BackOff", `Back-off pulling image "${image}"`);
-    const message = `Back-off pulling image "${image}": ErrImagePull: ${state.waiting.message ?? ""}`;
+    const message = `Back-off pulling image "${image}": ${state.waiting.reason}: ${state.waiting.message ?? ""}`;
     this.#states.set(container, { ...state, waiting: { reason: "ImagePullBackOff", message } });
+    return true;
   }
 
   async #fetch(container: string, request: ImageRequest): Promise<ImageState> {
