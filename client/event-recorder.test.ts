@@ -81,6 +81,14 @@ describe("EventRecorder", () => {
     expect((await written())[0]?.metadata.namespace).toBe("default");
   });
 
+  test("does not hold up a shutdown for a server that is away", async () => {
+    api.intercept = () => "fail";
+    recorder.event(pod, "Normal", "Started", "late");
+    await clock.advance(0);
+    await recorder.stop();
+    expect(api.calls.length).toBe(2);
+  });
+
   test("tries again while the server is away, and never throws", async () => {
     let failures = 3;
     api.intercept = () => (failures-- > 0 ? "fail" : undefined);

@@ -38,6 +38,7 @@ export class EventRecorder {
   readonly #queue: RecordedEvent[] = [];
   #writing: Promise<void> = Promise.resolve();
   #idle = true;
+  readonly #stopping = new AbortController();
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -63,6 +64,12 @@ export class EventRecorder {
     return this.#writing;
   }
 
+  /** Writes what is waiting, but does not wait for a server that is away. */
+  stop(): Promise<void> {
+    this.#stopping.abort(new Error("stopping"));
+    return this.#writing;
+  }
+
   async #drain(): Promise<void> {
     this.#idle = false;
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) await this.#write(event);
@@ -77,12 +84,12 @@ export class EventRecorder {
         return;
       } catch (error) {
         const worthRetrying = hasReason(error, "ServiceUnavailable", "TooManyRequests", "Timeout", "ServerTimeout");
-        if (!worthRetrying || attempt === attempts) {
+        if (!worthRetrying || attempt === attempts || this.#stopping.signal.aborted) {
           const { reason, message } = event;
           this.#options.log.warn("could not write an event", { reason, message, why: (error as Error).message });
           return;
         }
-        await backoff.wait();
+        await backoff.wait(this.#stopping.signal).catch(() => undefined);
       }
     }
   }

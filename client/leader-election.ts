@@ -96,31 +96,37 @@ class Candidate {
   }
 
   async release(): Promise<void> {
-    const { client, identity, clock, log } = this.#options;
+    const { client, identity, clock, log, retryPeriodMs } = this.#options;
     const lease = this.#observed?.lease;
     if (lease?.spec?.holderIdentity !== identity) return;
+    const limit = this.#limit(retryPeriodMs);
     const now = microTimestamp(clock.now());
     const spec: LeaseSpec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: now, acquireTime: now };
-    await client.update(leases, { ...lease, spec }).catch((error: unknown) => {
+    await client.update(leases, { ...lease, spec }, { signal: limit.signal }).catch((error: unknown) => {
       log.warn("could not give up the lease", { reason: (error as Error).message });
     });
+    limit.abort(new Error("finished"));
   }
 
   async #within(deadline: number, signal: AbortSignal): Promise<Outcome> {
-    const { clock } = this.#options;
-    const attempt = new AbortController();
-    const either = AbortSignal.any([signal, attempt.signal]);
-    void clock.sleep(deadline - clock.monotonic(), either).then(
-      () => attempt.abort(new Error("took too long")),
-      () => undefined,
-    );
+    const attempt = this.#limit(deadline - this.#options.clock.monotonic());
     try {
-      return await this.#tryToHold(either);
+      return await this.#tryToHold(AbortSignal.any([signal, attempt.signal]));
     } catch {
       return "unknown";
     } finally {
       attempt.abort(new Error("finished"));
     }
+  }
+
+  /** Aborts after `ms`, unless it was aborted before. */
+  #limit(ms: number): AbortController {
+    const limit = new AbortController();
+    void this.#options.clock.sleep(ms, limit.signal).then(
+      () => limit.abort(new Error("took too long")),
+      () => undefined,
+    );
+    return limit;
   }
 
   async #tryToHold(signal: AbortSignal): Promise<Outcome> {

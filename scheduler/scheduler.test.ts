@@ -14,7 +14,6 @@ let stop: AbortController;
 let running: Promise<void>;
 
 const client = () => createClient(api);
-const bindings = () => api.calls.filter(({ subresource }) => subresource === "binding").length;
 
 beforeEach(async () => {
   clock = new FakeClock();

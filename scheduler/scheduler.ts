@@ -63,7 +63,7 @@ export class Scheduler {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      await Promise.all([informers, this.#recorder.flushed()]);
+      await Promise.all([informers, this.#recorder.stop()]);
     }
   }
 

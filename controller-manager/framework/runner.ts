@@ -78,7 +78,7 @@ class Runner<View> {
       await Promise.all(Array.from({ length: workers }, () => this.#work()));
     } finally {
       requests.unsubscribe();
-      await this.#recorder.flushed();
+      await this.#recorder.stop();
     }
   }
 
