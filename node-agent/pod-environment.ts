@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AgentParts } from "./agent-parts.ts";
+import type { AgentDirectories, AgentParts } from "./agent-parts.ts";
 import { type MountedVolume } from "./container-config.ts";
 import type { PodFacts } from "./downward-api.ts";
 import { hostnameOf, hostsFile, resolvConf, writeIfChanged } from "./pod-files.ts";
@@ -25,8 +25,8 @@ export class PodEnvironment {
     return join(this.#parts.directories.pods, metadata.uid);
   }
 
-  logDirectory({ metadata }: StoredPod): string {
-    return join(this.#parts.directories.logs, `${metadata.namespace ?? ""}_${metadata.name}_${metadata.uid}`);
+  logDirectory(pod: StoredPod): string {
+    return podLogDirectory(this.#parts.directories, pod);
   }
 
   facts(pod: StoredPod, podIP: string): PodFacts {
@@ -106,6 +106,15 @@ export class PodEnvironment {
   }
 
   logFile(pod: StoredPod, container: string, attempt: number): string {
-    return join(this.logDirectory(pod), container, `${attempt}.log`);
+    return containerLogFile(this.#parts.directories, pod, container, attempt);
   }
+}
+
+/** `NAMESPACE_NAME_UID`, as below /var/log/pods. */
+function podLogDirectory({ logs }: AgentDirectories, { metadata }: StoredPod): string {
+  return join(logs, `${metadata.namespace ?? ""}_${metadata.name}_${metadata.uid}`);
+}
+
+export function containerLogFile(directories: AgentDirectories, pod: StoredPod, container: string, attempt: number): string {
+  return join(podLogDirectory(directories, pod), container, `${attempt}.log`);
 }

@@ -4,7 +4,7 @@ import { timestamp } from "#base/clock";
 import { StatusError } from "#api/status";
 import type { ContainerStatus } from "#api/generated/types";
 import { type LogOptions, readLog } from "../logs/read-log.ts";
-import { PodEnvironment } from "../pod-environment.ts";
+import { containerLogFile } from "../pod-environment.ts";
 import { initContainersOf, specOf, type StoredPod } from "../pod-spec.ts";
 import type { AgentServerOptions } from "./server.ts";
 
@@ -24,7 +24,7 @@ export async function serveContainerLogs(
   response.on("close", () => left.abort());
   const signal = AbortSignal.any([left.signal, parts.signal]);
   const chunks = readLog({
-    path: new PodEnvironment(parts).logFile(pod, container, attempt),
+    path: containerLogFile(parts.directories, pod, container, attempt),
     options,
     clock: parts.clock,
     signal,

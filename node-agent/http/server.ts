@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
 import express, { type NextFunction, type Request, type Response } from "express";
@@ -18,8 +19,8 @@ export interface AgentServerOptions {
   readonly tls: ServerTls;
   readonly address: string;
   readonly port: number;
-  readonly parts: AgentParts;
-  readonly pods: PodManager;
+  readonly parts: Pick<AgentParts, "directories" | "runtimeState" | "clock" | "log" | "signal">;
+  readonly pods: Pick<PodManager, "find">;
 }
 
 /** Only the API server and administrators come here; everybody else goes through the API. */
@@ -46,6 +47,11 @@ export class AgentServer {
     this.#server.keepAliveTimeout = 120_000;
   }
 
+  /** The port it listens on. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   async listen(): Promise<void> {
     this.#server.listen(this.#options.port, this.#options.address);
     await once(this.#server, "listening");
@@ -70,7 +76,7 @@ function authorize(request: Request, response: Response, next: NextFunction): vo
       .send(`Forbidden (user=${[subject.CN].flat().join()}, verb=${request.method}, path=${request.path})`);
 }
 
-function answerError({ log }: AgentParts) {
+function answerError({ log }: Pick<AgentParts, "log">) {
   return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
     if (!(error instanceof StatusError)) log.error("a request failed", { error });
     if (response.headersSent) {
