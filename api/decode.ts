@@ -1,5 +1,6 @@
 import { canonicalQuantity } from "./quantity.ts";
 import { referencedName, schemaDefinitions, type Schema } from "./schema.ts";
+import { canonicalTime } from "./time-text.ts";
 
 /** The body has a value of the wrong type; worded as Go's JSON decoder words it, which is what users of upstream know. */
 export class DecodeError extends Error {
@@ -25,12 +26,15 @@ export function decode(definition: string, document: unknown): Decoded {
 }
 
 interface Context {
-  /** Field names and list indexes from the root to the value at hand. */
-  readonly path: (string | number)[];
+  /** Field names, keys and list indexes from the root to the value at hand. */
+  readonly path: PathPart[];
   /** The Go struct that holds the field at hand, for messages. */
   struct: string;
   readonly unknownFields: string[];
 }
+
+/** The name of a field, the index of a list's item, or the key of a map's entry. */
+type PathPart = string | number | { readonly key: string };
 
 type Decoder = (value: unknown, context: Context) => unknown;
 
@@ -40,8 +44,8 @@ const compiled = new Map<string, Decoder>();
 const specialDecoders: Readonly<Record<string, Decoder>> = {
   "io.k8s.apimachinery.pkg.api.resource.Quantity": decodeQuantity,
   "io.k8s.apimachinery.pkg.util.intstr.IntOrString": decodeIntOrString,
-  "io.k8s.apimachinery.pkg.apis.meta.v1.Time": decodeTime,
-  "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": decodeTime,
+  "io.k8s.apimachinery.pkg.apis.meta.v1.Time": timeDecoder(0),
+  "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": timeDecoder(6),
   "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": decodeFreeForm,
   "io.k8s.apimachinery.pkg.runtime.RawExtension": decodeFreeForm,
 };
@@ -112,7 +116,7 @@ function mapDecoder(schema: Schema): Decoder {
     if (!isRecord(value)) throw mismatch(value, typeName, context);
     const result: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
-      context.path.push(key);
+      context.path.push({ key });
       const entry = value[key] === null ? zero : item(value[key], context);
       context.path.pop();
       if (key === "__proto__")
@@ -163,6 +167,8 @@ function integerDecoder(format: string): Decoder {
   };
 }
 
+const decodeInt32 = integerDecoder("int32");
+
 function decodeQuantity(value: unknown, context: Context): unknown {
   if (typeof value !== "string" && typeof value !== "number") throw mismatch(value, "resource.Quantity", context);
   try {
@@ -173,25 +179,19 @@ function decodeQuantity(value: unknown, context: Context): unknown {
 }
 
 function decodeIntOrString(value: unknown, context: Context): unknown {
-  if (typeof value === "string" || (typeof value === "number" && Number.isInteger(value))) return value;
-  throw mismatch(
-    value,
-    typeof value === "number" ? "int32" : "string",
-    context,
-    typeof value === "number" ? String(value) : undefined,
-  );
+  return typeof value === "string" ? value : decodeInt32(value, context);
 }
 
-const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;
-
-function decodeTime(value: unknown, context: Context): unknown {
-  if (typeof value !== "string") throw mismatch(value, "string", context);
-  if (value === "") return undefined;
-  if (timePattern.test(value) && !Number.isNaN(Date.parse(value))) return value;
-  const layout = "2006-01-02T15:04:05Z07:00";
-  throw new DecodeError(
-    `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(value)} as "2006"`,
-  );
+function timeDecoder(decimals: 0 | 6): Decoder {
+  return (value, context) => {
+    if (typeof value !== "string") throw mismatch(value, "string", context);
+    if (value === "") return undefined;
+    try {
+      return canonicalTime(value, decimals);
+    } catch (error) {
+      throw new DecodeError((error as Error).message, { cause: error });
+    }
+  };
 }
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -222,6 +222,7 @@ function decodeFreeForm(value: unknown, context: Context): unknown {
   return result;
 }
 
+/** Go names the fields on the way, neither the indexes of lists nor the keys of maps. */
 function mismatch(value: unknown, goType: string, context: Context, literal?: string): DecodeError {
   const found = `${jsonTypeOf(value)}${literal === undefined ? "" : ` ${literal}`}`;
   const fields = context.path.filter((part) => typeof part === "string").join(".");
@@ -263,9 +264,10 @@ function zeroOf(schema: Schema): unknown {
   return schema.type === "array" ? [] : {};
 }
 
-export function pathText(path: readonly (string | number)[]): string {
-  return path.reduce<string>(
-    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
-    "",
-  );
+export function pathText(path: readonly PathPart[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    const name = typeof part === "string" ? part : part.key;
+    return text === "" ? name : `${text}.${name}`;
+  }, "");
 }

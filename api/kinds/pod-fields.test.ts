@@ -39,7 +39,7 @@ describe("unimplementedFields", () => {
     const spec = {
       containers: [
         main,
-        { ...main, lifecycle: { preStop: { exec: { command: ["sleep"] } } }, livenessProbe: { grpc: { port: 1 } } },
+        { ...main, lifecycle: { postStart: { exec: { command: ["sleep"] } } }, livenessProbe: { grpc: { port: 1 } } },
       ],
       initContainers: [{ ...main, securityContext: { seLinuxOptions: { level: "s0" } } }],
       affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "zone" }] } },
@@ -51,7 +51,7 @@ describe("unimplementedFields", () => {
     };
     expect(unimplementedFields(spec).sort()).toEqual([
       "affinity.podAntiAffinity",
-      "containers[1].lifecycle.preStop",
+      "containers[1].lifecycle.postStart",
       "containers[1].livenessProbe.grpc",
       "initContainers[0].securityContext.seLinuxOptions",
       "runtimeClassName",

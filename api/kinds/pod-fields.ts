@@ -113,7 +113,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     resourceFieldRef: "implemented",
     secretKeyRef: "implemented",
   },
-  Lifecycle: { postStart: "warned", preStop: "warned", stopSignal: "warned" },
+  Lifecycle: { postStart: "warned", preStop: "implemented", stopSignal: "warned" },
   Probe: {
     exec: "implemented",
     failureThreshold: "implemented",
