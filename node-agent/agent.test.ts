@@ -286,6 +286,24 @@ describe("the node agent", () => {
     expect(await reasons()).toContain("Killing");
   });
 
+  it("runs the preStop hook first, within the grace", async () => {
+    const preStop = { exec: { command: ["drain"] } };
+    await createPod(
+      { containers: [{ name: "main", image: "nginx", imagePullPolicy: "IfNotPresent", lifecycle: { preStop } }] },
+      { finalizers: ["test/keep"] },
+    );
+    await until(isReady);
+    const executed: string[] = [];
+    runtime.execResult = (id, command) => {
+      executed.push(command.join(" "));
+      return { exitCode: 1, stdout: "", stderr: `${id} is busy` };
+    };
+    await client.delete(pods, key);
+    await eventually(async () => (await runtime.list()).sandboxes.length === 0);
+    expect(executed).toEqual(["drain"]);
+    await eventually(async () => (await reasons()).includes("FailedPreStopHook"));
+  });
+
   it("ends what is not in the API any more", async () => {
     await createPod();
     await until(isReady);

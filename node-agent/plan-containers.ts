@@ -1,4 +1,4 @@
-import { nothing, type PodAction, type PodPlan } from "./plan-pod.ts";
+import { nothing, type PodAction, type PodPlan } from "./pod-plan.ts";
 import { type ContainerSpec, initContainersOf, isSidecar, podText, restartPolicyOf, sidecarsOf, specOf } from "./pod-spec.ts";
 import { isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
 import { durationText, mayRestartAt } from "./restart-backoff.ts";

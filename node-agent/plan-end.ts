@@ -1,10 +1,7 @@
-import type { PodAction, PodPlan } from "./plan-pod.ts";
+import { type PodAction, type PodPlan, shortestGraceMs } from "./pod-plan.ts";
 import { sidecarsOf } from "./pod-spec.ts";
 import { isAlive, type PodView } from "./pod-view.ts";
 import type { Container } from "./runtime/runtime.ts";
-
-/** What a container has at least between SIGTERM and SIGKILL (upstream: minimumGracePeriodInSeconds). */
-const shortestGraceMs = 2000;
 
 /**
  * Stops what runs, then takes down what was set up. With `remove`, everything goes and the pod with it; without, what ended stays

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Pod } from "#api/generated/types";
-import { planPod, type PodAction } from "./plan-pod.ts";
+import { planPod } from "./plan-pod.ts";
+import type { PodAction } from "./pod-plan.ts";
 import type { PodView } from "./pod-view.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
 

@@ -1,43 +1,8 @@
+import { nothing, type PodAction, type PodPlan, shortestGraceMs, type Verdict } from "./pod-plan.ts";
 import { planContainers } from "./plan-containers.ts";
 import { planEnd } from "./plan-end.ts";
 import { isFinished, restartPolicyOf, specOf } from "./pod-spec.ts";
-import { currentSandbox, isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
-
-export type PodAction =
-  /** Cgroup, folders, volumes, the files of /etc. */
-  | { readonly type: "set up" }
-  | { readonly type: "run sandbox"; readonly attempt: number }
-  | { readonly type: "stop sandbox"; readonly id: string }
-  | { readonly type: "remove sandbox"; readonly id: string }
-  | { readonly type: "fetch image"; readonly container: string }
-  | { readonly type: "start"; readonly container: string; readonly attempt: number; readonly imageId: string }
-  /** `message` is for people: why it is stopped. */
-  | { readonly type: "stop"; readonly id: string; readonly container: string; readonly graceMs: number; readonly message: string }
-  | { readonly type: "remove container"; readonly id: string }
-  /** Undoes "set up". */
-  | { readonly type: "tear down" }
-  /** From the API when it is there, and from memory. */
-  | { readonly type: "forget" };
-
-/** Why a pod has failed although its containers alone would not say so. */
-export interface Verdict {
-  readonly reason: string;
-  readonly message: string;
-}
-
-export interface PodPlan {
-  /** In order. The first that fails ends the pass; what depends on its result is left to the next pass. */
-  readonly actions: readonly PodAction[];
-  /** By container name: why it does not run. */
-  readonly waiting: ReadonlyMap<string, Waiting>;
-  /** Restarts that are held back: an event each. */
-  readonly heldBack: readonly string[];
-  /** Wall time at which to look again though nothing happens. */
-  readonly lookAgainAt?: number;
-  readonly verdict?: Verdict;
-}
-
-export const nothing: PodPlan = { actions: [], waiting: new Map(), heldBack: [] };
+import { currentSandbox, isAlive, newest, type PodView } from "./pod-view.ts";
 
 /**
  * What to do next for one pod, given what really is there. Called again after each pass, so that it never has to foresee the
@@ -85,7 +50,7 @@ function planSandbox(view: PodView): PodPlan {
         type: "stop",
         id,
         container: name,
-        graceMs: 2000,
+        graceMs: shortestGraceMs,
         message: "Pod sandbox changed, it will be killed and re-created.",
       })),
     };

@@ -6,8 +6,10 @@ import { containerConfig } from "./container-config.ts";
 import { environmentOf } from "./environment.ts";
 import type { ImagePuller } from "./images/image-puller.ts";
 import type { PodEnvironment } from "./pod-environment.ts";
+import { type PodAction, shortestGraceMs } from "./pod-plan.ts";
 import { missesClusterDns } from "./pod-files.ts";
 import { type ContainerSpec, initContainersOf, podText, specOf, type StoredPod } from "./pod-spec.ts";
+import { runPreStop } from "./pre-stop.ts";
 import { pullSecrets } from "./pull-secrets.ts";
 import { RuntimeError, type Sandbox } from "./runtime/runtime.ts";
 
@@ -24,6 +26,8 @@ export class StartFailure extends Error {
     if (options.containerId !== undefined) this.containerId = options.containerId;
   }
 }
+
+type StopOrder = Omit<Extract<PodAction, { type: "stop" }>, "type">;
 
 /** What a plan's actions do to the machine and to the API. Keeps nothing. */
 export class PodActions {
@@ -94,12 +98,22 @@ export class PodActions {
     return id;
   }
 
-  /** Resolves when the container is gone. */
-  async stop(
-    pod: StoredPod,
-    { id, container, graceMs, message }: { id: string; container: string; graceMs: number; message: string },
-  ) {
+  /** Its preStop hook, then the signal, all within the grace. Resolves when the container is gone. */
+  async stop(pod: StoredPod, { id, container, graceMs, message }: StopOrder, podIP: string): Promise<void> {
+    const { runtime, clock } = this.#parts;
     this.record(pod, container, "Normal", "Killing", message);
+    const spec = findContainer(pod, container);
+    const handler = spec?.lifecycle?.preStop;
+    const started = clock.monotonic();
+    if (spec !== undefined && handler !== undefined) {
+      const failure = await runPreStop({ handler, container: spec, containerId: id, podIP, graceMs, runtime, clock });
+      if (failure !== undefined) this.record(pod, container, "Warning", "FailedPreStopHook", `PreStopHook failed: ${failure}`);
+    }
+    await runtime.stopContainer(id, Math.max(graceMs - (clock.monotonic() - started), shortestGraceMs));
+  }
+
+  /** Its grace was cut while it was stopping. */
+  async hurry({ id, graceMs }: StopOrder): Promise<void> {
     await this.#parts.runtime.stopContainer(id, graceMs);
   }
 
@@ -157,8 +171,12 @@ export class PodActions {
   }
 }
 
+function findContainer(pod: StoredPod, name: string): ContainerSpec | undefined {
+  return [...specOf(pod).containers, ...initContainersOf(pod)].find((container) => container.name === name);
+}
+
 export function containerOf(pod: StoredPod, name: string): ContainerSpec {
-  const found = [...specOf(pod).containers, ...initContainersOf(pod)].find((container) => container.name === name);
+  const found = findContainer(pod, name);
   if (found === undefined) throw new Error(`the pod has no container ${name}`);
   return found;
 }

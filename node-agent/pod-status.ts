@@ -2,7 +2,7 @@ import { timestamp } from "#base/clock";
 import type { ContainerStatus, PodCondition, PodStatus } from "#api/generated/types";
 import { containerStatuses } from "./container-status.ts";
 import { podConditions } from "./pod-conditions.ts";
-import type { Verdict } from "./plan-pod.ts";
+import type { Verdict } from "./pod-plan.ts";
 import { initContainersOf, isSidecar, restartPolicyOf, specOf, type StoredPod } from "./pod-spec.ts";
 import { currentSandbox, type Waiting } from "./pod-view.ts";
 import type { ProbeState } from "./probes/probe-state.ts";

@@ -1,9 +1,10 @@
 import type { PodStatus } from "#api/generated/types";
 import type { AgentParts } from "./agent-parts.ts";
 import { ImagePuller, type ImageState } from "./images/image-puller.ts";
-import { type PodAction, planPod, type PodPlan, type Verdict } from "./plan-pod.ts";
+import { planPod } from "./plan-pod.ts";
 import { containerOf, PodActions, StartFailure } from "./pod-actions.ts";
 import { PodEnvironment } from "./pod-environment.ts";
+import type { PodAction, PodPlan, Verdict } from "./pod-plan.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { podText, specOf, type StoredPod } from "./pod-spec.ts";
 import { podStatus } from "./pod-status.ts";
@@ -246,12 +247,7 @@ export class PodWorker {
         await this.#start(action, view);
         return;
       case "stop":
-        this.#stopping.set(action.id, view.now + action.graceMs);
-        void this.#actions.stop(pod, action).then(this.#changed, (error: unknown) => {
-          this.#parts.log.warn("a container could not be stopped", { pod: podText(pod), container: action.container, error });
-          this.#stopping.delete(action.id);
-          this.#changed();
-        });
+        this.#stop(action, view);
         return;
       case "remove container":
         await this.#removeContainer(action.id, view);
@@ -265,6 +261,20 @@ export class PodWorker {
         if (this.#inApi) await this.#actions.deleteFromApi(pod);
         await this.#environment.remove(pod);
     }
+  }
+
+  /** In the background: a container may take its whole grace, and the pod's others need attention meanwhile. */
+  #stop(action: Extract<PodAction, { type: "stop" }>, { pod, now, sandboxes }: PodView): void {
+    const { id, container, graceMs } = action;
+    const stopped = this.#stopping.has(id)
+      ? this.#actions.hurry(action)
+      : this.#actions.stop(pod, action, this.#podIP(sandboxes));
+    this.#stopping.set(id, now + graceMs);
+    void stopped.then(this.#changed, (error: unknown) => {
+      this.#parts.log.warn("a container could not be stopped", { pod: podText(pod), container, error });
+      this.#stopping.delete(id);
+      this.#changed();
+    });
   }
 
   async #start(action: Extract<PodAction, { type: "start" }>, view: PodView): Promise<void> {
