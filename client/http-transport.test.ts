@@ -50,6 +50,24 @@ describe("httpTransport", () => {
     expect(error).toMatchObject({ reason: "NotFound", message: 'pods "web" not found' });
   });
 
+  test("sends a body with a DELETE that the server can tell from the next request", async () => {
+    const bodies: string[] = [];
+    const { client } = await serve((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        bodies.push(`${request.method ?? ""} ${Buffer.concat(chunks).toString()}`);
+        json(response, 200, { kind: "Status", status: "Success", metadata: {} });
+      });
+    });
+    await client.delete(pods, key, { propagationPolicy: "Foreground" });
+    await client.delete(pods, key);
+    expect(bodies).toEqual([
+      'DELETE {"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Foreground"}',
+      'DELETE {"apiVersion":"v1","kind":"DeleteOptions"}',
+    ]);
+  });
+
   test("says ServiceUnavailable when nobody listens", async () => {
     const { client, server } = await serve(() => undefined);
     server.close();

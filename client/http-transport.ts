@@ -84,18 +84,19 @@ class Connection {
 
   /** A server may close a connection just when it is used again; what only reads is then asked once more. */
   async request(call: Call): Promise<http.IncomingMessage> {
-    const headers = await this.#headers(call);
+    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const headers = await this.#headers(call, body);
     try {
-      return await this.#attempt(call, headers);
+      return await this.#attempt(call, headers, body);
     } catch (error) {
       if (!(error instanceof StaleConnection) || !reads(call)) throw unreachable(error, this.#options.server, call);
-      return this.#attempt(call, headers).catch((second: unknown) => {
+      return this.#attempt(call, headers, body).catch((second: unknown) => {
         throw unreachable(second, this.#options.server, call);
       });
     }
   }
 
-  #attempt(call: Call, headers: http.OutgoingHttpHeaders): Promise<http.IncomingMessage> {
+  #attempt(call: Call, headers: http.OutgoingHttpHeaders, body: Buffer | undefined): Promise<http.IncomingMessage> {
     const { promise, resolve, reject } = withResolvers<http.IncomingMessage>();
     const module = this.#base.protocol === "http:" ? http : https;
     const path = `${this.#base.pathname.replace(/\/$/, "")}${resourcePath(call)}`;
@@ -115,17 +116,21 @@ class Connection {
       const stale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
       reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
     });
-    request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+    request.end(body);
     return promise;
   }
 
-  async #headers(call: Call): Promise<http.OutgoingHttpHeaders> {
+  async #headers(call: Call, body: Buffer | undefined): Promise<http.OutgoingHttpHeaders> {
     const { token, userAgent = "skiff" } = this.#options;
     const bearer = typeof token === "function" ? await token() : token;
     return {
       accept: call.accept ?? "application/json",
       "user-agent": userAgent,
-      ...(call.body !== undefined && { "content-type": call.contentType ?? "application/json" }),
+      ...(body !== undefined && {
+        "content-type": call.contentType ?? "application/json",
+        // Node does not say how long the body of a DELETE is, and the server would take it for the next request.
+        "content-length": body.length,
+      }),
       ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
     };
   }
