@@ -80,6 +80,29 @@ describe("readLog", () => {
   });
 });
 
+describe("readLog of a pod that is being deleted", () => {
+  it("still gives what the container wrote last, although the file is gone", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "skiff-log-"));
+    const path = join(folder, "0.log");
+    await writeFile(path, line(1, "one"));
+    const state = { running: true };
+    const options = { follow: true, timestamps: false };
+    const signal = new AbortController().signal;
+    const reading = readLog({ path, options, isRunning: async () => state.running, clock: systemClock, signal });
+    const first = await reading.next();
+    const rest = reading.next();
+    await systemClock.sleep(50);
+    await appendFile(path, line(2, "last words"));
+    await rm(folder, { recursive: true });
+    state.running = false;
+    expect([first, await rest].map(({ value }) => Buffer.from(value as Uint8Array).toString())).toEqual([
+      "one\n",
+      "last words\n",
+    ]);
+    expect((await reading.next()).done).toBe(true);
+  });
+});
+
 describe("rotate", () => {
   it("renames a log that is too long and keeps a few old ones", async () => {
     const folder = await mkdtemp(join(tmpdir(), "skiff-log-"));

@@ -1,4 +1,4 @@
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { Clock } from "#base/clock";
 import { parseLogLine } from "./log-line.ts";
 import { rotatedLogs } from "./rotate-logs.ts";
@@ -32,43 +32,60 @@ const newline = 0x0a;
  * rotations and ends with the container.
  */
 export async function* readLog({ path, options, isRunning, clock, signal }: LogReading): AsyncGenerator<Uint8Array> {
-  const print = new Printer(options);
+  const print = new Printer(options, signal);
   const older = await rotatedLogs(path);
   const files = [...older, path];
   const start = options.tailLines === undefined ? { file: 0, offset: 0 } : await tailStart(files, options.tailLines);
   for (let index = start.file; index < older.length; index++) {
-    yield* print.file(files[index] ?? "", index === start.file ? start.offset : 0, signal);
+    const file = await openLog(files[index] ?? "");
+    if (file === undefined) continue;
+    try {
+      yield* print.rest(file, index === start.file ? start.offset : 0);
+    } finally {
+      await file.close();
+    }
   }
-  let offset = start.file === older.length ? start.offset : 0;
-  let inode = await inodeOf(path);
-  for (;;) {
-    // Asked before reading, so that nothing written before the end is missed.
-    const running = options.follow && (await isRunning());
-    const before = print.position;
-    yield* print.file(path, offset, signal);
-    offset = print.position === before ? offset : print.position;
-    if (print.full || !running) return;
-    await clock.sleep(pollMs, signal);
-    const now = await inodeOf(path);
-    if (now === inode || now === undefined) continue;
-    // Renamed meanwhile: first the rest of the old file.
-    const rotated = (await rotatedLogs(path)).at(-1);
-    if (rotated !== undefined) yield* print.file(rotated, offset, signal);
-    inode = now;
-    offset = 0;
-    print.position = 0;
+  yield* follow(start.file === older.length ? start.offset : 0);
+
+  /** Holds the file open: what was written before it was renamed or removed can still be read. */
+  async function* follow(offset: number): AsyncGenerator<Uint8Array> {
+    let file = await openLog(path);
+    try {
+      if (file !== undefined) yield* print.rest(file, offset);
+      while (options.follow && !print.full) {
+        // Asked before reading, so that nothing written before the end is missed.
+        const running = await isRunning();
+        if (file !== undefined) yield* print.rest(file);
+        const fresh = await openLog(path);
+        if (fresh !== undefined && !(await isSameFile(fresh, file))) {
+          // Renamed meanwhile, perhaps after it was read.
+          if (file !== undefined) yield* print.rest(file);
+          await file?.close();
+          file = fresh;
+          yield* print.rest(file, 0);
+        } else {
+          await fresh?.close();
+        }
+        if (!running) return;
+        await clock.sleep(pollMs, signal);
+      }
+    } finally {
+      await file?.close();
+    }
   }
 }
 
 class Printer {
-  /** In the file that was read last: behind the last whole line. */
-  position = 0;
   readonly #options: LogOptions;
+  readonly #signal: AbortSignal;
+  /** In the file that was read last: behind the last whole line. */
+  #position = 0;
   #continues = false;
   #left: number;
 
-  constructor(options: LogOptions) {
+  constructor(options: LogOptions, signal: AbortSignal) {
     this.#options = options;
+    this.#signal = signal;
     this.#left = options.limitBytes ?? Infinity;
   }
 
@@ -76,27 +93,21 @@ class Printer {
     return this.#left <= 0;
   }
 
-  /** The whole lines from `offset` on. */
-  async *file(path: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const file = await open(path).catch(() => undefined);
-    if (file === undefined) return;
-    try {
-      let rest = Buffer.alloc(0);
-      this.position = offset;
-      for (let at = offset; !this.full;) {
-        signal.throwIfAborted();
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, at);
-        if (bytesRead === 0) return;
-        at += bytesRead;
-        const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
-        const end = bytes.lastIndexOf(newline) + 1;
-        rest = bytes.subarray(end);
-        this.position += end;
-        const printed = this.#print(bytes.subarray(0, end));
-        if (printed.length > 0) yield printed;
-      }
-    } finally {
-      await file.close();
+  /** The whole lines from `offset` on; without one, from where the last reading of this file ended. */
+  async *rest(file: FileHandle, offset: number = this.#position): AsyncGenerator<Uint8Array> {
+    let rest = Buffer.alloc(0);
+    this.#position = offset;
+    for (let at = offset; !this.full;) {
+      this.#signal.throwIfAborted();
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      const end = bytes.lastIndexOf(newline) + 1;
+      rest = bytes.subarray(end);
+      this.#position += end;
+      const printed = this.#print(bytes.subarray(0, end));
+      if (printed.length > 0) yield printed;
     }
   }
 
@@ -179,6 +190,10 @@ function compareTimes(a: string, b: string): number {
   return fraction(a) < fraction(b) ? -1 : fraction(a) > fraction(b) ? 1 : 0;
 }
 
-async function inodeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.ino;
+async function openLog(path: string): Promise<FileHandle | undefined> {
+  return open(path).catch(() => undefined);
+}
+
+async function isSameFile(a: FileHandle, b: FileHandle | undefined): Promise<boolean> {
+  return b !== undefined && (await a.stat()).ino === (await b.stat()).ino;
 }
