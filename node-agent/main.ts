@@ -5,6 +5,7 @@ import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { ApiClient } from "#client/api-client";
 import { EventRecorder } from "#client/event-recorder";
+import { sharedSignal } from "#client/shared-signal";
 import type { AgentParts } from "./agent-parts.ts";
 import { NodeAgent } from "./agent.ts";
 import type { Cgroups } from "./cgroups/cgroups.ts";
@@ -49,7 +50,8 @@ export interface NodeAgentOptions {
  * everything of the agent itself has ended.
  */
 export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
-  const { nodeName, podCidr, client, runtime, clock, stateDirectory, clusterDns, server, signal } = options;
+  const { nodeName, podCidr, client, runtime, clock, stateDirectory, clusterDns, server } = options;
+  const signal = sharedSignal(options.signal);
   const directories = { pods: join(stateDirectory, "pods"), logs: join(stateDirectory, "logs") };
   await mkdir(directories.pods, { recursive: true, mode: 0o750 });
   await mkdir(directories.logs, { recursive: true });
@@ -57,6 +59,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
   const source = configSource({ client, clock });
   const parts: AgentParts = {
     ...options,
+    signal,
     runtimeState: new RuntimeState(runtime),
     runtimeName: await nameOf(runtime),
     directories,

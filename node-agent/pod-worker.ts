@@ -1,4 +1,5 @@
 import type { PodStatus } from "#api/generated/types";
+import { sharedSignal } from "#client/shared-signal";
 import type { AgentParts } from "./agent-parts.ts";
 import { ImagePuller, type ImageState } from "./images/image-puller.ts";
 import { planPod } from "./plan-pod.ts";
@@ -63,7 +64,7 @@ export class PodWorker {
   #goneBy: number | undefined;
 
   constructor({ parts, pod, changed }: PodWorkerOptions) {
-    const signal = AbortSignal.any([parts.signal, this.#end.signal]);
+    const signal = sharedSignal(AbortSignal.any([parts.signal, this.#end.signal]));
     this.#parts = parts;
     this.#pod = pod;
     this.#changed = changed;
