@@ -360,13 +360,14 @@ describe("the node agent", () => {
     const images = fakeImages({ clock, failure: () => "manifest unknown" });
     running = runNodeAgent({ ...options, images, signal: stop.signal });
     await createPod();
-    const failed = await until((pod) => ["ErrImagePull", "ImagePullBackOff"].includes(main(pod).state?.waiting?.reason ?? ""));
+    const failed = await until((pod) => main(pod).state?.waiting?.reason === "ErrImagePull");
     expect(failed.status?.phase).toBe("Pending");
+    await clock.advance(2_000);
     await until((pod) => main(pod).state?.waiting?.reason === "ImagePullBackOff");
     await eventually(async () => (await reasons()).includes("Failed"));
     const pulls = async () => (await recorded()).filter(({ reason }) => reason === "Pulling").map(({ count }) => count)[0];
     expect(await pulls()).toBe(1);
-    await clock.advance(10_000);
+    await clock.advance(8_000);
     await eventually(async () => (await pulls()) === 2);
   });
 

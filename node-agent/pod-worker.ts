@@ -117,7 +117,8 @@ export class PodWorker {
     const backingOff = [...plan.waiting.keys()].filter((name) => this.#puller.backOff(name, this.#imageEvents(view.pod, name)));
     if (backingOff.length > 0) return { done: false, againAfterMs: 0 };
     const renewAt = view.setUp === "up" && hasRenewableVolumes(view.pod) ? this.#setUpAt + volumeRenewalMs : Infinity;
-    const at = Math.min(plan.lookAgainAt ?? Infinity, renewAt);
+    const backOffAt = [...plan.waiting.keys()].map((name) => this.#puller.backOffDueAt(name) ?? Infinity);
+    const at = Math.min(plan.lookAgainAt ?? Infinity, renewAt, ...backOffAt);
     return { done: false, ...(at < Infinity && { againAfterMs: Math.max(at - clock.now(), 0) }) };
   }
 
@@ -293,7 +294,7 @@ export class PodWorker {
       if (!(error instanceof StartFailure)) throw error;
       const waiting = { reason: error.reason, message: error.message };
       if (error.containerId === undefined) {
-        this.#failures.set(container, { state: "failed", waiting, retryAt: clock.now() + configRetryMs });
+        this.#failures.set(container, { state: "failed", waiting, failedAt: clock.now(), retryAt: clock.now() + configRetryMs });
         throw error;
       }
       this.#runErrors.set(container, waiting);

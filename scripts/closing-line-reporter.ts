@@ -8,6 +8,8 @@ export default class ClosingLineReporter implements Reporter {
     let skipped = 0;
     for (const module of modules) {
       failed += module.errors().length;
+      // A set-up that fails skips its tests: that is a failure too.
+      for (const suite of module.children.allSuites()) failed += suite.errors().length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state === "passed") passed++;

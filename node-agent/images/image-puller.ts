@@ -8,7 +8,7 @@ export type ImageState =
   | { readonly state: "present"; readonly id: string }
   /** `waiting` is what went wrong before, if anything did. */
   | { readonly state: "fetching"; readonly waiting?: Waiting }
-  | { readonly state: "failed"; readonly waiting: Waiting; readonly retryAt: number };
+  | { readonly state: "failed"; readonly waiting: Waiting; readonly failedAt: number; readonly retryAt: number };
 
 /** Tells people what happens to an image, as the kubelet words it. */
 export type ImageEvents = (type: "Normal" | "Warning", reason: string, message: string) => void;
@@ -25,6 +25,8 @@ export interface ImageRequest {
 /** No pull is going to be tried again, or the back-off has been told of. */
 const settled = new Set(["ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff"]);
 
+/** What went wrong is shown this long before the back-off is: people watch for it. */
+const failureShownMs = 2_000;
 const firstDelayMs = 10_000;
 const longestDelayMs = 300_000;
 
@@ -69,11 +71,18 @@ export class ImagePuller {
    */
   backOff(container: string, { image, events }: Pick<ImageRequest, "image" | "events">): boolean {
     const state = this.#states.get(container);
-    if (state?.state !== "failed" || settled.has(state.waiting.reason)) return false;
+    const dueAt = this.backOffDueAt(container);
+    if (state?.state !== "failed" || dueAt === undefined || dueAt > this.#clock.now()) return false;
     events("Normal", "BackOff", `Back-off pulling image "${image}"`);
     const message = `Back-off pulling image "${image}": ${state.waiting.reason}: ${state.waiting.message ?? ""}`;
     this.#states.set(container, { ...state, waiting: { reason: "ImagePullBackOff", message } });
     return true;
+  }
+
+  /** When `backOff` will have something to tell; undefined when it never will. */
+  backOffDueAt(container: string): number | undefined {
+    const state = this.#states.get(container);
+    return state?.state !== "failed" || settled.has(state.waiting.reason) ? undefined : state.failedAt + failureShownMs;
   }
 
   async #fetch(container: string, request: ImageRequest): Promise<ImageState> {
@@ -89,7 +98,8 @@ export class ImagePuller {
       if (reason !== "ErrImageNeverPull")
         request.events("Warning", "Failed", `Failed to pull image "${request.image}": ${message}`);
       request.events("Warning", "Failed", `Error: ${reason}`);
-      return { state: "failed", waiting: { reason, message }, retryAt: this.#clock.now() + delay };
+      const now = this.#clock.now();
+      return { state: "failed", waiting: { reason, message }, failedAt: now, retryAt: now + delay };
     }
   }
 

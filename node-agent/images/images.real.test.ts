@@ -136,7 +136,7 @@ describe.skipIf(skip)(skip ? `image service (skipped: ${reason})` : "image servi
 
   it("says that a registry cannot be reached", async () => {
     await expect((await open()).pull("127.0.0.1:1/app:1", noAuth)).rejects.toMatchObject({
-      reason: "RegistryUnavailable",
+      reason: "ErrImagePull",
       message: expect.stringMatching(
         /^failed to pull and unpack image "127.0.0.1:1\/app:1": failed to resolve reference .*(ECONNREFUSED|bad port)/,
       ) as string,

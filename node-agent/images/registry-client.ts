@@ -75,7 +75,7 @@ export class RegistryClient {
       });
     } catch (error) {
       this.#options.signal.throwIfAborted();
-      throw new ImageError("RegistryUnavailable", `failed to do request: Get "${url}": ${rootCause(error)}`, { cause: error });
+      throw new ImageError("ErrImagePull", `failed to do request: Get "${url}": ${rootCause(error)}`, { cause: error });
     } finally {
       answered.abort();
     }
