@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { packageRoot } from "#base/package-root";
-import { hostState, type HostState } from "./host-state.ts";
+import { hostState, podCgroups, type HostState } from "./host-state.ts";
 import { buildNginxImage, startRegistry, type TestRegistry } from "./registry.ts";
 import { whyNot } from "./requirements.ts";
 import { eventually, run, stop, succeed } from "./run.ts";
@@ -16,12 +16,14 @@ const selector = "app=nginx";
 /** The classic first example, from a YAML file to its end, by the kubectl a user has. */
 describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && ` (skipped: ${reason})`}`, () => {
   let before: HostState;
+  let podsBefore: readonly string[];
   let registry: TestRegistry;
   let folder: string;
   let cluster: TestCluster;
 
   beforeAll(async () => {
     before = await hostState();
+    podsBefore = podCgroups();
     folder = await mkdtemp(join(tmpdir(), "skiff-nginx-"));
     registry = await startRegistry();
     await registry.push(await buildNginxImage(folder, "library/nginx", "1.14.2"), "1.14.2", "library/nginx");
@@ -165,16 +167,9 @@ describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && 
         60_000,
       );
       await eventually("no containers and cgroups", async () => {
-        const left = (await run(["pgrep", "-f", "nginx: master"])).stdout.trim();
-        const conmons = (await hostState()).processes.filter(
-          (command) => command.includes("conmon") && !before.processes.includes(command),
-        );
-        const groups = await run([
-          "sh",
-          "-c",
-          "ls -d /sys/fs/cgroup/*/skiff*/*/kubepods/*/pod* /sys/fs/cgroup/*/skiff*/*/kubepods/pod* /sys/fs/cgroup/skiff*/*/kubepods/*/pod* 2>/dev/null",
-        ]);
-        return left === "" && conmons.length === 0 && groups.stdout.trim() === "";
+        const now = await hostState();
+        const isNew = (command: string): boolean => command.includes("conmon") && !before.processes.includes(command);
+        return now.processes.filter(isNew).length === 0 && podCgroups().every((group) => podsBefore.includes(group));
       });
     }, 90_000);
   });

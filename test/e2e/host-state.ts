@@ -35,15 +35,25 @@ export async function hostState(): Promise<HostState> {
   };
 }
 
+const foldersIn = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${path}/${name}`);
+
+/** v1 has a tree for each controller, v2 one for all. */
 function cgroups(root: string): string[] {
-  const folders = (path: string): string[] =>
-    readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => `${path}/${name}`);
-  return folders(root)
-    .flatMap((controller) => [controller, ...folders(controller)])
-    .filter((path) => path.includes("skiff"))
+  return foldersIn(root)
+    .flatMap((controller) => [controller, ...foldersIn(controller)])
+    .filter((path) => path.includes("/skiff"))
     .sort();
+}
+
+/** Those of single pods, of every cluster on this machine. */
+export function podCgroups(): string[] {
+  const below = (path: string): string[] => foldersIn(path).flatMap((child) => [child, ...below(child)]);
+  return cgroups("/sys/fs/cgroup")
+    .flatMap(below)
+    .filter((path) => /\/pod[^/]*$/.test(path));
 }
 
 /** What a cluster starts, by command line. */
