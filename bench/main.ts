@@ -1,0 +1,23 @@
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { benchStart } from "./start.ts";
+import { table, type Row } from "./table.ts";
+
+/** `npm run bench -- NAME [--rounds N] [--json FILE]`: each bench has clusters of its own and leaves nothing behind. */
+const benches: Readonly<Record<string, (rounds: number, say: (text: string) => void) => Promise<readonly Row[]>>> = {
+  start: benchStart,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "5" }, json: { type: "string" } },
+});
+const bench = benches[positionals[0] ?? ""];
+const rounds = Number(values.rounds);
+if (bench === undefined || positionals.length !== 1 || !Number.isInteger(rounds) || rounds < 1) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join("|")} [--rounds N] [--json FILE]`);
+  process.exit(2);
+}
+const rows = await bench(rounds, (text) => console.error(text));
+console.log(table(rows));
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`);
