@@ -184,14 +184,9 @@ export class Cluster {
       progress("starting the control plane");
       await this.#start(controlPlane, host === undefined ? [] : ["--bind", host]);
     }
-    if (isMissing(imageService)) await this.#start(imageService, []);
-    for (let index = 1; index <= config.nodes; index++) {
-      const name = nodeName(index);
-      const node = await nodes.ensure(name);
-      if (!isMissing(name)) continue;
-      progress(`starting ${name} at ${node.address}`);
-      await this.#startNode(node, pki, config, host ?? "127.0.0.1");
-    }
+    const names = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
+    const made: LocalNode[] = [];
+    for (const name of names) made.push(await nodes.ensure(name));
     const entry = { name: contextName(this.name), server: `https://127.0.0.1:${config.port}`, ca: pki.ca, ...admin };
     await waitForApi({
       port: config.port,
@@ -201,8 +196,13 @@ export class Cluster {
       ended: () => this.#processes.firstEnded([controlPlane]),
     });
     writeKubeconfig(kubeconfig.file, entry, { setCurrent: true, ...(kubeconfig.owner && { owner: kubeconfig.owner }) });
+    // Before it answers, the others would do nothing but take its processor.
+    if (isMissing(imageService)) await this.#start(imageService, []);
+    for (const node of made.filter(({ name }) => isMissing(name))) {
+      progress(`starting ${node.name} at ${node.address}`);
+      await this.#startNode(node, pki, config, host ?? "127.0.0.1");
+    }
     if (config.nodes > 0) {
-      const names = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
       const transport = httpTransport(entry);
       await waitForNodes(createClient(transport), names, this.#clock, progress, () =>
         this.#processes.firstEnded(processNames(config)),
