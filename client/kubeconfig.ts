@@ -167,13 +167,23 @@ function rewrite(given: string, owner: WriteKubeconfigOptions["owner"], change: 
     const existing = existsSync(path);
     const keeper = owner ?? (existing ? statSync(path) : undefined);
     const text = dump(change(existing ? readConfig(path) : {}), { schema: CORE_SCHEMA, noRefs: true, lineWidth: -1 });
-    const draft = `${path}.${process.pid}.tmp`;
-    writeFileSync(draft, text, { mode: 0o600 });
-    chmodSync(draft, 0o600);
-    if (keeper !== undefined) chownSync(draft, keeper.uid, keeper.gid);
-    renameSync(draft, path);
+    replaceFile(path, text, keeper);
   } finally {
     rmSync(lock, { force: true });
+  }
+}
+
+function replaceFile(path: string, text: string, keeper: { readonly uid: number; readonly gid: number } | undefined): void {
+  const draft = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(draft, text, { mode: 0o600 });
+    chmodSync(draft, 0o600);
+    const made = statSync(draft);
+    // Only root may give a file away, and nobody else has to.
+    if (keeper !== undefined && (keeper.uid !== made.uid || keeper.gid !== made.gid)) chownSync(draft, keeper.uid, keeper.gid);
+    renameSync(draft, path);
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 

@@ -11,7 +11,7 @@ export interface Lister<T extends KubeObject> {
   byIndex(index: string, value: string): readonly Stored<T>[];
 }
 
-export const namespaceIndex = "namespace";
+const namespaceIndex = "namespace";
 
 /** The objects of one kind by key, with indexes that are always in step. */
 export class Store<T extends KubeObject> implements Lister<T> {

@@ -170,6 +170,7 @@ export class Cluster {
       requireTools(path);
     }
     const running = await this.#processes.running();
+    const began = this.#clock.now();
     const missing = processNames(config).filter((name) => !running.has(name));
     const isMissing = (name: string): boolean => missing.includes(name);
     if (isMissing(controlPlane) && !(await isFree(config.port))) {
@@ -204,7 +205,8 @@ export class Cluster {
     }
     if (config.nodes > 0) {
       const transport = httpTransport(entry);
-      await waitForNodes(createClient(transport), names, this.#clock, progress, () =>
+      const awaited = names.map((name) => ({ name, since: isMissing(name) ? began : 0 }));
+      await waitForNodes(createClient(transport), awaited, this.#clock, progress, () =>
         this.#processes.firstEnded(processNames(config)),
       );
       transport.close();

@@ -1,5 +1,6 @@
 import { request } from "node:https";
 import type { Clock } from "#base/clock";
+import type { Node } from "#api/generated/types";
 import { nodes } from "#api/resource-type";
 import type { ApiClient } from "#client/api-client";
 import { CommandFailure } from "../failure.ts";
@@ -7,6 +8,12 @@ import type { KeyPair } from "../pki/certificates.ts";
 
 const apiTimeoutMs = 30_000;
 const nodesTimeoutMs = 60_000;
+
+/** Heartbeats have whole seconds. */
+function saysReady(node: Node, since: number): boolean {
+  const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+  return ready?.status === "True" && Date.parse(ready.lastHeartbeatTime ?? "") >= Math.floor(since / 1000) * 1000;
+}
 
 /** Resolves when the API server says that it is ready. @throws CommandFailure when its process ends first, or time does. */
 export async function waitForApi(options: {
@@ -39,10 +46,16 @@ function isReady(port: number, ca: string, admin: KeyPair): Promise<boolean> {
   });
 }
 
+/** A node, and since when (wall time, milliseconds) its agent must have said that it is Ready: what it said before a stop is old. */
+export interface AwaitedNode {
+  readonly name: string;
+  readonly since: number;
+}
+
 /** Resolves when all of these nodes are Ready, telling `progress` how far they are. @throws CommandFailure */
 export async function waitForNodes(
   client: ApiClient,
-  names: readonly string[],
+  awaited: readonly AwaitedNode[],
   clock: Clock,
   progress: (text: string) => void,
   ended: () => Promise<string | undefined>,
@@ -51,10 +64,9 @@ export async function waitForNodes(
   let last = "";
   for (;;) {
     const { items } = await client.list(nodes);
-    const ready = items.filter((node) =>
-      node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-    );
-    const waiting = names.filter((name) => !ready.some((node) => node.metadata.name === name));
+    const waiting = awaited
+      .filter((one) => !items.some((node) => node.metadata.name === one.name && saysReady(node, one.since)))
+      .map(({ name }) => name);
     if (waiting.length === 0) return;
     const text = `waiting for ${waiting.join(", ")} to be Ready`;
     if (text !== last) progress(text);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -130,32 +130,33 @@ export class LocalNodes {
   /** Kills what runs in it and removes its namespaces, links, routes and cgroups. */
   async removeNode(name: string): Promise<void> {
     await this.#lock.run("cluster", async () => {
-      const index = this.#plan?.nodes[name];
-      if (this.#plan === undefined || index === undefined) return;
-      const node = this.#describe(this.#plan, name);
-      await killNodeProcesses(node.namespaces, this.#options.clock);
-      await (await detectCgroups(this.#options)).remove(node.cgroup);
-      await removeNodeLink(this.#plan, index);
-      await removeNamespaces(node.namespaces);
+      if (this.#plan?.nodes[name] === undefined) return;
+      await this.#dismantle(this.#plan, name);
       const { [name]: _gone, ...nodes } = this.#plan.nodes;
       await this.#save({ ...this.#plan, nodes });
     });
   }
 
-  /** Leaves the machine as it was before `prepare`. */
+  /** Leaves the machine as it was before `prepare`. The plan stays, so that the nodes come back at their addresses. */
   async teardown(): Promise<void> {
-    for (const { name } of this.list()) await this.removeNode(name);
     await this.#lock.run("cluster", async () => {
       const plan = this.#plan;
       if (plan === undefined) return;
+      for (const name of Object.keys(plan.nodes)) await this.#dismantle(plan, name);
       await (await detectCgroups(this.#options)).remove(this.#cgroup);
       await removeFirewall(plan);
       await removeBridge(plan, this.#options.stateDirectory);
       await this.#forwarding.release(plan.bridge);
       await removePrivateFolder(this.#namespaceFolder);
-      await rm(this.#planFile, { force: true });
-      this.#plan = undefined;
     });
+  }
+
+  async #dismantle(plan: Plan, name: string): Promise<void> {
+    const { namespaces, cgroup } = this.#describe(plan, name);
+    await killNodeProcesses(namespaces, this.#options.clock);
+    await (await detectCgroups(this.#options)).remove(cgroup);
+    await removeNodeLink(plan, plan.nodes[name] ?? 0);
+    await removeNamespaces(namespaces);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "#base/package-root";
 import type { Clock } from "#base/clock";
@@ -9,6 +9,8 @@ import { writeWhole } from "../pki/pki.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
 
 const stopGraceMs = 10_000;
+/** With less than this a component cannot even say what it lacks. */
+const leastSpaceBytes = 256 * 1024;
 
 /** The detached processes of one cluster: each with its pid and start time in the state folder, and its log. */
 export class Processes {
@@ -71,9 +73,11 @@ export class Processes {
   }
 
   async whyEnded(name: string): Promise<string> {
+    const { bavail, bsize } = await statfs(this.#paths.root);
+    if (bavail * bsize < leastSpaceBytes)
+      return `${name} ended: no space left on the disk that holds ${this.#paths.root}: free some and run the same command again`;
     const text = await readFile(this.logFile(name), "utf8").catch(() => "");
-    const last = text.trimEnd().split("\n").at(-1) ?? "";
-    return `${name} ended: ${reasonIn(last)} (log: ${this.logFile(name)})`;
+    return `${name} ended: ${reasonIn(text.trimEnd().split("\n").at(-1) ?? "")}`;
   }
 
   async #end(identity: ProcessIdentity): Promise<void> {
