@@ -14,7 +14,7 @@ import { nodeConnection, noNodes } from "./http/node-connection.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** The API level, and the version that clients are told. */
-export const serverVersion: VersionInfo = {
+const serverVersion: VersionInfo = {
   major: "1",
   minor: "36",
   gitVersion: "v1.36.0+skiff",

@@ -51,7 +51,7 @@ const noVolumes: PodVolumes = {
 };
 
 /** Nothing runs, so nothing is to be limited. */
-export const noCgroups: Cgroups = {
+const noCgroups: Cgroups = {
   version: 2,
   ensure: async () => undefined,
   remove: async () => undefined,

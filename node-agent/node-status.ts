@@ -19,7 +19,7 @@ export interface NodeInput {
   readonly before?: NodeStatus;
 }
 
-export const kubeletVersion = "v1.36.0+skiff";
+const kubeletVersion = "v1.36.0+skiff";
 const mostPods = 110;
 /** Upstream's evictionHard defaults. */
 const leastMemory = 100 * 1024 * 1024;
@@ -78,7 +78,7 @@ export function nodeStatus(input: NodeInput): NodeStatus {
   };
 }
 
-export function nodeConditions({ use, runtimeFailure, now, before }: NodeInput): readonly NodeCondition[] {
+function nodeConditions({ use, runtimeFailure, now, before }: NodeInput): readonly NodeCondition[] {
   const pressure = (
     type: string,
     has: boolean,

@@ -182,7 +182,7 @@ class Drafting {
 }
 
 /** Counts on from what the runtime knows, else from what the API was last told. It is the restart count. */
-export function nextAttempt({ pod, containers }: Pick<PodView, "pod" | "containers">, name: string): number {
+function nextAttempt({ pod, containers }: Pick<PodView, "pod" | "containers">, name: string): number {
   const known = newest(containers.filter((one) => one.name === name && one.state !== "created"));
   if (known !== undefined) return known.attempt + 1;
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];

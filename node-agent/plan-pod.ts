@@ -18,7 +18,7 @@ export function planPod(view: PodView): PodPlan {
   return lookingAgainBy(planRunning(view), deadline);
 }
 
-export const deadlineExceeded: Verdict = {
+const deadlineExceeded: Verdict = {
   reason: "DeadlineExceeded",
   message: "Pod was active on the node longer than the specified deadline",
 };

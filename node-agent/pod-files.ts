@@ -81,7 +81,7 @@ function baseConfig(pod: StoredPod, settings: DnsSettings): ResolvConf {
   return { nameservers: [clusterDns], searches: [...searches, ...host.searches], options: ["ndots:5"] };
 }
 
-export function parseResolvConf(text: string): ResolvConf {
+function parseResolvConf(text: string): ResolvConf {
   const words = text.split("\n").map((line) =>
     line
       .replace(/[#;].*$/, "")

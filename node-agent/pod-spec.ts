@@ -1,4 +1,4 @@
-import { keyText, type Stored } from "#api/object";
+import type { Stored } from "#api/object";
 import type { Container, Pod, PodSpec } from "#api/generated/types";
 
 export type StoredPod = Stored<Pod>;
@@ -34,8 +34,4 @@ export function isFinished(pod: Pod): boolean {
 /** `name_namespace(uid)`, as the kubelet names pods in messages. */
 export function podText(pod: StoredPod): string {
   return `${pod.metadata.name}_${pod.metadata.namespace ?? ""}(${pod.metadata.uid})`;
-}
-
-export function podKeyText(pod: StoredPod): string {
-  return keyText({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name });
 }

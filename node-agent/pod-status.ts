@@ -52,7 +52,7 @@ export function podStatus(input: StatusInput): PodStatus {
 }
 
 /** Upstream's getPhase. A pod that has ended never goes back. */
-export function phaseOf(input: StatusInput, main: readonly ContainerStatus[], init: readonly ContainerStatus[]): string {
+function phaseOf(input: StatusInput, main: readonly ContainerStatus[], init: readonly ContainerStatus[]): string {
   const { pod, verdict, ended } = input;
   const before = pod.status?.phase;
   if (before === "Succeeded" || before === "Failed") return before;

@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
  * The programs Skiff uses and does not bring along. `run`: without them no containers run; `test`: the tests drive them.
  * `any`: one of them is enough. Package names are Debian's unless another family calls them differently.
  */
-export const tools = [
+const tools = [
   { any: ["crun", "runc"], for: "run", why: "runs containers", packages: { default: "crun" } },
   { any: ["conmon"], for: "run", why: "keeps containers alive without their agent", packages: { default: "conmon" } },
   { any: ["nft"], for: "run", why: "lets pods reach the outside", packages: { default: "nftables" } },
@@ -33,7 +33,7 @@ const managers = [
 ];
 
 /** @returns {typeof tools} those of which nothing is on this machine. */
-export function missingTools(purposes) {
+function missingTools(purposes) {
   return tools.filter((tool) => purposes.includes(tool.for) && !tool.any.some(isOnPath));
 }
 

@@ -13,12 +13,12 @@ interface Claim {
   readonly message: string;
 }
 
-export function conditionOf(conditions: Conditions | undefined, type: Claim["type"]): DeploymentCondition | undefined {
+function conditionOf(conditions: Conditions | undefined, type: Claim["type"]): DeploymentCondition | undefined {
   return conditions?.find((condition) => condition.type === type);
 }
 
 /** Keeps a condition that says so already, and the transition time of one whose status stays. */
-export function setCondition(conditions: Conditions, claim: Claim, now: number): Conditions {
+function setCondition(conditions: Conditions, claim: Claim, now: number): Conditions {
   const current = conditionOf(conditions, claim.type);
   if (current?.status === claim.status && current.reason === claim.reason) return conditions;
   const lastUpdateTime = timestamp(now);

@@ -24,8 +24,8 @@ export interface Dependent {
   readonly object: Stored<KubeObject>;
 }
 
-export const foregroundFinalizer = "foregroundDeletion";
-export const orphanFinalizer = "orphan";
+const foregroundFinalizer = "foregroundDeletion";
+const orphanFinalizer = "orphan";
 
 /**
  * What becomes of one object: as an owner that is being deleted it lets go of its dependents or waits for them; as a dependent it goes

@@ -40,7 +40,7 @@ export function rootCaReconciler(informers: SharedInformers, rootCa: string): Re
   };
 }
 
-export function planRootCa({ namespace, configMap, rootCa }: RootCaView): Plan {
+function planRootCa({ namespace, configMap, rootCa }: RootCaView): Plan {
   if (namespace.metadata.deletionTimestamp !== undefined) return nothingToDo;
   const data = { "ca.crt": rootCa };
   const annotations = { "kubernetes.io/description": description };

@@ -34,7 +34,7 @@ export function serviceAccountReconciler(informers: SharedInformers): Reconciler
   };
 }
 
-export function planServiceAccount({ namespace, exists }: ServiceAccountView): Plan {
+function planServiceAccount({ namespace, exists }: ServiceAccountView): Plan {
   if (exists || namespace.metadata.deletionTimestamp !== undefined) return nothingToDo;
   const object = { metadata: { namespace: namespace.metadata.name, name } };
   return { steps: [{ type: "create", resource: serviceAccounts, object }] };

@@ -37,7 +37,7 @@ export async function childGroups(folder: string): Promise<readonly string[]> {
 }
 
 /** The group itself last. Empty when it is not there. */
-export async function groupsBottomUp(folder: string): Promise<readonly string[]> {
+async function groupsBottomUp(folder: string): Promise<readonly string[]> {
   const below = await Promise.all((await childGroups(folder)).map((name) => groupsBottomUp(join(folder, name))));
   return [...below.flat(), folder];
 }

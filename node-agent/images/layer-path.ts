@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
-export class UnsafePath extends Error {
+class UnsafePath extends Error {
   override readonly name = "UnsafePath";
 }
 

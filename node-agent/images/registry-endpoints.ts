@@ -22,7 +22,7 @@ export function endpointsOf(domain: string, mirrors: Mirrors): readonly Endpoint
   return [...configured.filter(({ origin }) => origin !== own.origin), own];
 }
 
-export function isLoopback(domain: string): boolean {
+function isLoopback(domain: string): boolean {
   const host = domain.startsWith("[") ? domain.slice(0, domain.indexOf("]") + 1) : (domain.split(":")[0] ?? "");
   return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -39,7 +39,7 @@ export function prefixLength(range: string): number {
 }
 
 /** IPv4 only. */
-export function addressAt(range: string, offset: number): string {
+function addressAt(range: string, offset: number): string {
   const [base] = ipaddr.IPv4.parseCIDR(range);
   const number = base.toByteArray().reduce((sum, byte) => sum * 256 + byte, 0) + offset;
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join(".");

@@ -36,7 +36,7 @@ export function unmountRootfs(folder: string): void {
  * Where `path` leads inside `root`, with every symbolic link taken as the container would: an image's link to `/` or `..` never
  * leaves the root. The last parts may not exist. @throws Error when links go round in circles
  */
-export async function resolveInRoot(root: string, path: string): Promise<string> {
+async function resolveInRoot(root: string, path: string): Promise<string> {
   let pending = path.split("/");
   let resolved: readonly string[] = [];
   for (let links = 0; pending.length > 0;) {

@@ -48,7 +48,7 @@ export async function runChecked(argv: readonly string[], options: CommandOption
   throw new CommandError(argv, result);
 }
 
-export class CommandError extends Error {
+class CommandError extends Error {
   override readonly name = "CommandError";
   readonly result: CommandResult;
 

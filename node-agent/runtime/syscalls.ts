@@ -58,7 +58,7 @@ export function setExtendedAttribute(path: string, name: string, value: Uint8Arr
 }
 
 /** As glibc's makedev(3). */
-export function deviceNumber(major: number, minor: number): bigint {
+function deviceNumber(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) | ((high & ~0xfffn) << 32n);
 }

@@ -6,7 +6,7 @@ import { packageRoot } from "#base/package-root";
 import { hostState, podCgroups, type HostState } from "./host-state.ts";
 import { buildNginxImage, startRegistry, type TestRegistry } from "./registry.ts";
 import { whyNot } from "./requirements.ts";
-import { eventually, run, stop, succeed } from "./run.ts";
+import { eventually, stop, succeed } from "./run.ts";
 import { isReady, TestCluster, type Kubectl, type TestPod } from "./test-cluster.ts";
 
 const versions = ["1.27", "1.33"];
