@@ -21,6 +21,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Who may change what: takes back what this way of updating must not touch. The status is already kept, see `hasStatus`. */
   prepareForUpdate?(next: T, old: T, subresource: string | undefined): T;
   validate?(object: T): FieldError[];
+  /** Besides `validate`, for an object that is about to be made. */
+  validateCreate?(object: T): FieldError[];
   validateUpdate?(next: T, old: T, subresource: string | undefined): FieldError[];
   warnings?(object: T, old: T | undefined): string[];
   /** Field selectors besides metadata.name and metadata.namespace. */
@@ -47,7 +49,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly readOnly?: boolean;
   /** A PUT to a name that does not exist creates it. */
   readonly allowCreateOnUpdate?: boolean;
-  /** A PUT without resourceVersion replaces whatever is there. Absent: allowed. */
+  /** A PUT without resourceVersion is refused. Absent: it replaces whatever is there. */
   readonly requiresResourceVersion?: boolean;
 }
 

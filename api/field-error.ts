@@ -11,8 +11,9 @@ export function invalidValue(field: string, value: unknown, detail: string): Fie
   return cause("FieldValueInvalid", field, `Invalid value: ${valueText(value)}`, detail);
 }
 
+/** `supported` is listed as given: upstream sorts most of its choices and not all. */
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-  const choices = [...supported].sort().map((choice) => JSON.stringify(choice));
+  const choices = supported.map((choice) => JSON.stringify(choice));
   return cause(
     "FieldValueNotSupported",
     field,
@@ -25,16 +26,20 @@ export function forbidden(field: string, detail: string): FieldError {
   return cause("FieldValueForbidden", field, "Forbidden", detail);
 }
 
-export function duplicate(field: string, value: unknown): FieldError {
-  return cause("FieldValueDuplicate", field, `Duplicate value: ${valueText(value)}`, "");
+export function duplicate(field: string, value: unknown, detail = ""): FieldError {
+  return cause("FieldValueDuplicate", field, `Duplicate value: ${valueText(value)}`, detail);
 }
 
-export function notFoundValue(field: string, value: unknown): FieldError {
-  return cause("FieldValueNotFound", field, `Not found: ${valueText(value)}`, "");
+export function notFoundValue(field: string, value: unknown, detail = ""): FieldError {
+  return cause("FieldValueNotFound", field, `Not found: ${valueText(value)}`, detail);
 }
 
 export function tooLong(field: string, limit: number): FieldError {
   return cause("FieldValueTooLong", field, "Too long", `may not be more than ${limit} bytes`);
+}
+
+export function tooMany(field: string, count: number, limit: number): FieldError {
+  return cause("FieldValueTooMany", field, `Too many: ${count}`, `must have at most ${limit} items`);
 }
 
 export function immutable(field: string, value: unknown): FieldError {
@@ -45,6 +50,7 @@ function cause(reason: string, field: string, problem: string, detail: string): 
   return { reason, message: detail === "" ? problem : `${problem}: ${detail}`, field };
 }
 
+/** Go prints what is absent as the text "null", quotes and all. */
 function valueText(value: unknown): string {
-  return value === undefined ? "null" : JSON.stringify(value);
+  return JSON.stringify(value ?? "null");
 }

@@ -19,10 +19,21 @@ export function nonNegative(field: string, value: number | undefined): FieldErro
   return value !== undefined && value < 0 ? [negative(field, value)] : [];
 }
 
-export function portNumber(field: string, value: number): FieldError[] {
-  return value >= 1 && value <= 65535 ? [] : [invalidValue(field, value, "must be between 1 and 65535, inclusive")];
+export function inRange(field: string, value: number, least: number, most: number): FieldError[] {
+  return value >= least && value <= most ? [] : [invalidValue(field, value, `must be between ${least} and ${most}, inclusive`)];
 }
 
-export function isIpAddress(text: string): boolean {
-  return isIP(text) !== 0;
+export function portNumber(field: string, value: number): FieldError[] {
+  return inRange(field, value, 1, 65535);
+}
+
+export function ipAddress(field: string, text: string): FieldError[] {
+  return isIP(text) === 0 ? [invalidValue(field, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")] : [];
+}
+
+export function cidr(field: string, text: string): FieldError[] {
+  const [, address = "", bits = ""] = /^(.*)\/(\d{1,3})$/.exec(text) ?? [];
+  const family = isIP(address);
+  if (family !== 0 && Number(bits) <= (family === 4 ? 32 : 128)) return [];
+  return [invalidValue(field, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")];
 }

@@ -1,4 +1,4 @@
-import { duplicate, forbidden, immutable, invalidValue, required, tooLong, type FieldError } from "./field-error.ts";
+import { forbidden, immutable, invalidValue, required, tooLong, type FieldError } from "./field-error.ts";
 import type { ObjectMeta, OwnerReference } from "./generated/types.ts";
 import { labelKeyErrors, labelValueErrors, subdomainErrors } from "./label-validation.ts";
 
@@ -27,7 +27,19 @@ export function validateMetadata(metadata: ObjectMeta, namespaced: boolean, vali
   for (const finalizer of metadata.finalizers ?? []) {
     for (const complaint of labelKeyErrors(finalizer)) errors.push(invalidValue("metadata.finalizers", finalizer, complaint));
   }
+  const finalizers = metadata.finalizers ?? [];
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
+    const detail = "finalizer orphan and foregroundDeletion cannot be both set";
+    errors.push(invalidValue("metadata.finalizers", finalizers, detail));
+  }
+  finalizers.forEach((finalizer, index) => errors.push(...validateFinalizer(finalizer, `metadata.finalizers[${index}]`)));
   return errors;
+}
+
+/** A finalizer says in its prefix whose it is; three are Kubernetes' own. */
+export function validateFinalizer(finalizer: string, field: string): FieldError[] {
+  if (finalizer.includes("/") || ["kubernetes", "orphan", "foregroundDeletion"].includes(finalizer)) return [];
+  return [invalidValue(field, finalizer, "name is neither a standard finalizer name nor is it fully qualified")];
 }
 
 export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
@@ -46,26 +58,25 @@ export function validateAnnotations(annotations: Readonly<Record<string, string>
   return size > annotationsLimit ? [...errors, tooLong(field, annotationsLimit)] : errors;
 }
 
+/** Upstream names the list, not the reference in it. */
 function validateOwners(owners: readonly OwnerReference[], field: string): FieldError[] {
   const errors: FieldError[] = [];
   let controller: string | undefined;
-  owners.forEach((owner, index) => {
-    const at = `${field}[${index}]`;
-    if (!owner.apiVersion) errors.push(invalidValue(`${at}.apiVersion`, owner.apiVersion, "version must not be empty"));
-    if (!owner.kind) errors.push(invalidValue(`${at}.kind`, owner.kind, "must not be empty"));
-    if (!owner.name) errors.push(invalidValue(`${at}.name`, owner.name, "must not be empty"));
-    if (!owner.uid) errors.push(invalidValue(`${at}.uid`, owner.uid, "must not be empty"));
-    if (owner.controller !== true) return;
-    if (controller === undefined) controller = `${owner.kind}/${owner.name}`;
+  for (const owner of owners) {
+    if (!owner.apiVersion) errors.push(invalidValue(`${field}.apiVersion`, owner.apiVersion, "version must not be empty"));
+    if (!owner.kind) errors.push(invalidValue(`${field}.kind`, owner.kind, "must not be empty"));
+    if (!owner.name) errors.push(invalidValue(`${field}.name`, owner.name, "must not be empty"));
+    if (!owner.uid) errors.push(invalidValue(`${field}.uid`, owner.uid, "must not be empty"));
+    if (owner.apiVersion === "v1" && owner.kind === "Event")
+      errors.push(invalidValue(field, owner, "/v1, Kind=Event is disallowed from being an owner"));
+    if (owner.controller !== true) continue;
+    const name = `${owner.kind}/${owner.name}`;
+    if (controller === undefined) controller = name;
     else {
-      const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.kind}/${owner.name}`;
+      const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
       errors.push(invalidValue(field, owners, detail));
     }
-  });
-  const uids = owners.map((owner) => owner.uid);
-  uids.forEach((uid, index) => {
-    if (uid && uids.indexOf(uid) < index) errors.push(duplicate(`${field}[${index}].uid`, uid));
-  });
+  }
   return errors;
 }
 

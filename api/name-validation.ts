@@ -25,12 +25,18 @@ export function validateEnvName(name: string): string[] {
 
 export function validatePortName(name: string): string[] {
   const complaints: string[] = [];
-  if (name.length > 15) complaints.push("must be no more than 15 characters");
+  if (name.length > 15) complaints.push("must be no more than 15 bytes");
   if (!portNamePattern.test(name)) complaints.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
   if (!/[a-z]/.test(name)) complaints.push("must contain at least one letter (a-z)");
   if (name.includes("--")) complaints.push("must not contain consecutive hyphens");
   if (name.startsWith("-") || name.endsWith("-")) complaints.push("must not begin or end with a hyphen");
   return complaints;
+}
+
+export function validateHeaderName(name: string): string[] {
+  if (/^[-A-Za-z0-9]+$/.test(name)) return [];
+  const message = "a valid HTTP header must consist of alphanumeric characters or '-'";
+  return [`${message} (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')`];
 }
 
 function check(

@@ -1,6 +1,8 @@
 import type { ResourceDefinition } from "../definition.ts";
-import { invalidValue } from "../field-error.ts";
+import { invalidValue, required, type FieldError } from "../field-error.ts";
+import { named } from "../field-rules.ts";
 import type { Event } from "../generated/types.ts";
+import { labelKeyErrors } from "../label-validation.ts";
 import { events } from "../resource-type.ts";
 import { age, column, humanDuration } from "../table-cells.ts";
 
@@ -12,13 +14,7 @@ export const eventDefinition: ResourceDefinition<Event> = {
   expiresAfterSeconds: 3600,
   allowCreateOnUpdate: true,
   withDefaults: (event) => ({ ...event, source: event.source ?? {} }),
-  validate: (event) => {
-    // Events about cluster-scoped objects live in the namespace `default`.
-    const about = event.involvedObject.namespace ?? "";
-    const namespace = event.metadata.namespace ?? "";
-    if (about === namespace || (about === "" && (namespace === "default" || namespace === "kube-system"))) return [];
-    return [invalidValue("involvedObject.namespace", about, "does not match event.namespace")];
-  },
+  validate: validateEvent,
   selectableFields: (event) => ({
     "involvedObject.kind": event.involvedObject.kind ?? "",
     "involvedObject.namespace": event.involvedObject.namespace ?? "",
@@ -62,6 +58,30 @@ export const eventDefinition: ResourceDefinition<Event> = {
     ];
   },
 };
+
+/** What comes through core/v1, in its old form or, with an eventTime, in its new one (upstream: legacyValidateEvent). */
+function validateEvent(event: Event): FieldError[] {
+  const about = event.involvedObject.namespace ?? "";
+  const namespace = event.metadata.namespace ?? "";
+  const mismatch = invalidValue("involvedObject.namespace", about, "does not match event.namespace");
+  if (event.eventTime === undefined) {
+    // Events about cluster-scoped objects live in the namespace `default`.
+    return about === namespace || (about === "" && namespace === "default") ? [] : [mismatch];
+  }
+  const errors = about === "" && namespace !== "default" && namespace !== "kube-system" ? [mismatch] : [];
+  const { reportingComponent = "", reportingInstance = "", action = "", reason = "", message = "" } = event;
+  if (reportingComponent === "") errors.push(required("reportingController"));
+  errors.push(...named("reportingController", reportingComponent, labelKeyErrors));
+  for (const [field, text] of Object.entries({ reportingInstance, action, reason })) {
+    if (text === "") errors.push(required(field));
+    else errors.push(...atMost(field, text, 128));
+  }
+  return [...errors, ...atMost("message", message, 1024)];
+}
+
+function atMost(field: string, text: string, limit: number): FieldError[] {
+  return Buffer.byteLength(text) > limit ? [invalidValue(field, "", `can have at most ${limit} characters`)] : [];
+}
 
 function ageOrUnknown(time: string | undefined, now: number): string {
   return time === undefined ? age(undefined, now) : humanDuration(now - Date.parse(time));

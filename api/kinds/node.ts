@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "../definition.ts";
-import { duplicate, forbidden, invalidValue, required, type FieldError } from "../field-error.ts";
-import { oneOf } from "../field-rules.ts";
+import { duplicate, forbidden, invalidValue, type FieldError } from "../field-error.ts";
+import { cidr, oneOf } from "../field-rules.ts";
 import type { Node, Taint } from "../generated/types.ts";
 import { labelValueErrors, labelKeyErrors } from "../label-validation.ts";
+import { compareQuantities, parseQuantity } from "../quantity.ts";
 import { nodes } from "../resource-type.ts";
 import { age, ageColumn, column } from "../table-cells.ts";
 
@@ -21,10 +22,11 @@ export const nodeDefinition: ResourceDefinition<Node> = {
     if (node.status?.capacity === undefined || node.status.allocatable !== undefined) return node;
     return { ...node, status: { ...node.status, allocatable: node.status.capacity } };
   },
-  validate: (node) => validateTaints(node.spec?.taints ?? [], "spec.taints"),
+  // Upstream says of taints that they are wrong below metadata, and so do we.
+  validate: (node) => [...validateTaints(node.spec?.taints ?? [], "metadata.taints"), ...validateCidrs(node)],
   validateUpdate: (next, old, subresource) => {
-    if (subresource !== undefined) return [];
-    const errors: FieldError[] = [];
+    const errors = validateStatus(next);
+    if (subresource !== undefined) return errors;
     const podCidrsSet = (old.spec?.podCIDRs ?? []).length > 0;
     if (podCidrsSet && !isDeepStrictEqual(next.spec?.podCIDRs, old.spec?.podCIDRs)) {
       errors.push(forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
@@ -65,17 +67,38 @@ function validateTaints(taints: readonly Taint[], at: string): FieldError[] {
   taints.forEach((taint, index) => {
     const field = `${at}[${index}]`;
     for (const complaint of labelKeyErrors(taint.key)) errors.push(invalidValue(`${field}.key`, taint.key, complaint));
-    for (const complaint of labelValueErrors(taint.value ?? ""))
-      errors.push(invalidValue(`${field}.value`, taint.value, complaint));
-    if (!taint.effect) errors.push(required(`${field}.effect`));
-    else errors.push(...oneOf(`${field}.effect`, taint.effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
+    const complaints = labelValueErrors(taint.value ?? "");
+    if (complaints.length > 0) errors.push(invalidValue(`${field}.value`, taint.value, complaints.join(";")));
+    errors.push(...oneOf(`${field}.effect`, taint.effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
     const id = `${taint.effect}/${taint.key}`;
-    if (seen.has(id))
-      errors.push({
-        ...duplicate(field, taint),
-        message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair`,
-      });
+    if (seen.has(id)) errors.push(duplicate(field, taint, "taints must be unique by key and effect pair"));
     seen.add(id);
+  });
+  return errors;
+}
+
+function validateCidrs(node: Node): FieldError[] {
+  const ranges = node.spec?.podCIDRs ?? [];
+  const errors = ranges.flatMap((range, index) => cidr(`spec.podCIDRs[${index}]`, range));
+  ranges.forEach((range, index) => {
+    if (ranges.indexOf(range) < index) errors.push(duplicate(`spec.podCIDRs[${index}]`, range));
+  });
+  if (ranges.filter((range) => range.includes(":")).length > 1 || ranges.filter((range) => !range.includes(":")).length > 1)
+    errors.push(invalidValue("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family"));
+  return errors;
+}
+
+function validateStatus({ status }: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const field of ["capacity", "allocatable"] as const) {
+    for (const [resource, quantity] of Object.entries(status?.[field] ?? {})) {
+      if (compareQuantities(parseQuantity(quantity), parseQuantity(0)) >= 0) continue;
+      errors.push(invalidValue(`status.${field}.${resource}`, String(quantity), "must be greater than or equal to 0"));
+    }
+  }
+  const addresses = (status?.addresses ?? []).map(({ type, address }) => JSON.stringify({ type, address }));
+  addresses.forEach((address, index) => {
+    if (addresses.indexOf(address) < index) errors.push(duplicate(`status.addresses[${index}]`, JSON.parse(address) as unknown));
   });
   return errors;
 }

@@ -1,40 +1,45 @@
 import type { Container, ContainerPort, PodSpec, Probe, ResourceRequirements, Volume } from "../generated/types.ts";
 
-/**
- * What upstream fills in (pkg/apis/core/v1/defaults.go). `hostNetwork` matters to ports; a template gets the same defaults as a
- * pod, so that comparing the two finds no difference that nobody made.
- */
+/** What upstream fills in (an empty text is an absent one), in a template as in a pod (pkg/apis/core/v1/defaults.go). */
 export function defaultPodSpec(spec: PodSpec): PodSpec {
-  const hostNetwork = spec.hostNetwork === true;
-  const serviceAccount = spec.serviceAccountName ?? spec.serviceAccount;
+  const serviceAccount = spec.serviceAccountName || spec.serviceAccount;
   return {
     ...spec,
     ...(spec.volumes && { volumes: spec.volumes.map(defaultVolume) }),
     ...(spec.initContainers && {
-      initContainers: spec.initContainers.map((container) => defaultContainer(container, hostNetwork)),
+      initContainers: spec.initContainers.map(defaultContainer),
     }),
-    containers: optional(spec.containers)?.map((container) => defaultContainer(container, hostNetwork)) ?? [],
-    restartPolicy: spec.restartPolicy ?? "Always",
+    containers: optional(spec.containers)?.map(defaultContainer) ?? [],
+    restartPolicy: spec.restartPolicy || "Always",
     terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
-    dnsPolicy: spec.dnsPolicy ?? "ClusterFirst",
+    dnsPolicy: spec.dnsPolicy || "ClusterFirst",
     ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount, serviceAccount }),
     securityContext: spec.securityContext ?? {},
-    schedulerName: spec.schedulerName ?? "default-scheduler",
+    schedulerName: spec.schedulerName || "default-scheduler",
   };
 }
 
 /** Beyond what templates get: upstream sets these only on pods themselves. */
 export function defaultPodOnly(spec: PodSpec): PodSpec {
-  const withRequests = (container: Container): Container => {
+  const completed = (container: Container): Container => {
     const resources = limitsAsRequests(container.resources);
-    return resources === undefined ? container : { ...container, resources };
+    return {
+      ...container,
+      ...(resources && { resources }),
+      ...(spec.hostNetwork === true && container.ports && { ports: container.ports.map(onHost) }),
+    };
   };
   return {
     ...spec,
     enableServiceLinks: spec.enableServiceLinks ?? true,
-    ...(spec.initContainers && { initContainers: spec.initContainers.map(withRequests) }),
-    containers: spec.containers.map(withRequests),
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(completed) }),
+    containers: spec.containers.map(completed),
   };
+}
+
+/** On the host's network a container's port is the host's. */
+function onHost(port: ContainerPort): ContainerPort {
+  return { ...port, hostPort: port.hostPort || port.containerPort };
 }
 
 function limitsAsRequests(resources: ResourceRequirements | undefined): ResourceRequirements | undefined {
@@ -42,19 +47,19 @@ function limitsAsRequests(resources: ResourceRequirements | undefined): Resource
   return { ...resources, requests: { ...resources.limits, ...resources.requests } };
 }
 
-function defaultContainer(container: Container, hostNetwork: boolean): Container {
+function defaultContainer(container: Container): Container {
   return {
     ...container,
-    ...(container.ports && { ports: container.ports.map((port) => defaultPort(port, hostNetwork)) }),
+    ...(container.ports && { ports: container.ports.map((port) => ({ ...port, protocol: port.protocol || "TCP" })) }),
     ...(container.env && { env: container.env.map(defaultEnv) }),
     resources: optional(container.resources) ?? {},
     ...(container.livenessProbe && { livenessProbe: defaultProbe(container.livenessProbe) }),
     ...(container.readinessProbe && { readinessProbe: defaultProbe(container.readinessProbe) }),
     ...(container.startupProbe && { startupProbe: defaultProbe(container.startupProbe) }),
     ...(container.lifecycle && { lifecycle: defaultLifecycle(container.lifecycle) }),
-    terminationMessagePath: container.terminationMessagePath ?? "/dev/termination-log",
-    terminationMessagePolicy: container.terminationMessagePolicy ?? "File",
-    imagePullPolicy: container.imagePullPolicy ?? defaultPullPolicy(container.image ?? ""),
+    terminationMessagePath: container.terminationMessagePath || "/dev/termination-log",
+    terminationMessagePolicy: container.terminationMessagePolicy || "File",
+    imagePullPolicy: container.imagePullPolicy || defaultPullPolicy(container.image ?? ""),
   };
 }
 
@@ -66,16 +71,12 @@ function defaultPullPolicy(image: string): "Always" | "IfNotPresent" {
   return tag === "latest" ? "Always" : "IfNotPresent";
 }
 
-function defaultPort(port: ContainerPort, hostNetwork: boolean): ContainerPort {
-  return { ...port, ...(hostNetwork && { hostPort: port.hostPort ?? port.containerPort }), protocol: port.protocol ?? "TCP" };
-}
-
 function defaultEnv(variable: NonNullable<Container["env"]>[number]): NonNullable<Container["env"]>[number] {
   const fieldRef = variable.valueFrom?.fieldRef;
   if (fieldRef === undefined) return variable;
   return {
     ...variable,
-    valueFrom: { ...variable.valueFrom, fieldRef: { ...fieldRef, apiVersion: fieldRef.apiVersion ?? "v1" } },
+    valueFrom: { ...variable.valueFrom, fieldRef: { ...fieldRef, apiVersion: fieldRef.apiVersion || "v1" } },
   };
 }
 
@@ -97,7 +98,7 @@ function defaultHttpGet(action: HttpGet): HttpGet {
   return {
     ...action,
     path: action.path === undefined || action.path === "" ? "/" : action.path,
-    scheme: action.scheme ?? "HTTP",
+    scheme: action.scheme || "HTTP",
   };
 }
 

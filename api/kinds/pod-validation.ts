@@ -1,85 +1,97 @@
-import { isDeepStrictEqual } from "node:util";
 import { duplicate, forbidden, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
-import { isIpAddress, named, negative, oneOf } from "../field-rules.ts";
-import type { Container, PodSpec, Toleration } from "../generated/types.ts";
+import { inRange, ipAddress, named, oneOf } from "../field-rules.ts";
+import type { Container, Pod, PodSpec, Toleration } from "../generated/types.ts";
 import { dnsLabelErrors, labelKeyErrors, labelValueErrors, subdomainErrors } from "../label-validation.ts";
-import { validateContainer } from "./container-validation.ts";
+import { validateLabels } from "../metadata-validation.ts";
+import { validateAffinity } from "./affinity-validation.ts";
+import { validateContainer, type ContainerSurroundings } from "./container-validation.ts";
+import { validatePodSecurity } from "./security-validation.ts";
+import { validateSpreadConstraints } from "./spread-validation.ts";
 import { validateVolumes } from "./volume-validation.ts";
 
 /** The rules of a pod's or template's spec (upstream: pkg/apis/core/validation). `at` is where the spec stands. */
 export function validatePodSpec(spec: PodSpec, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  errors.push(...validateVolumes(spec.volumes ?? [], `${at}.volumes`));
-  const volumeNames = new Set((spec.volumes ?? []).map((volume) => volume.name));
-  errors.push(...validateContainers(spec, at, volumeNames));
+  const { errors, good } = validateVolumes(spec.volumes ?? [], `${at}.volumes`);
+  errors.push(...validateContainers(spec, at, good));
   errors.push(...oneOf(`${at}.restartPolicy`, spec.restartPolicy, ["Always", "OnFailure", "Never"]));
   errors.push(...oneOf(`${at}.dnsPolicy`, spec.dnsPolicy, ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]));
-  if (spec.dnsPolicy === "None" && (spec.dnsConfig?.nameservers ?? []).length === 0) {
-    errors.push(required(`${at}.dnsConfig.nameservers`, `must provide at least one DNS nameserver when \`dnsPolicy\` is None`));
-  }
-  if ((spec.dnsConfig?.nameservers ?? []).length > 3) {
-    errors.push(
-      invalidValue(`${at}.dnsConfig.nameservers`, spec.dnsConfig?.nameservers, "must not have more than 3 nameservers"),
-    );
-  }
-  errors.push(...validateHostUsage(spec, at));
-  if (spec.serviceAccountName !== undefined && spec.serviceAccountName !== "") {
-    errors.push(...named(`${at}.serviceAccountName`, spec.serviceAccountName, subdomainErrors));
-  }
-  if (spec.nodeName !== undefined && spec.nodeName !== "")
-    errors.push(...named(`${at}.nodeName`, spec.nodeName, subdomainErrors));
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) {
-    for (const complaint of labelKeyErrors(key)) errors.push(invalidValue(`${at}.nodeSelector`, key, complaint));
-    for (const complaint of labelValueErrors(value)) errors.push(invalidValue(`${at}.nodeSelector`, value, complaint));
-  }
-  if (spec.activeDeadlineSeconds !== undefined && (spec.activeDeadlineSeconds < 1 || spec.activeDeadlineSeconds > 2 ** 31 - 1)) {
-    errors.push(
-      invalidValue(`${at}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, "must be between 1 and 2147483647, inclusive"),
-    );
-  }
-  if (spec.terminationGracePeriodSeconds !== undefined && spec.terminationGracePeriodSeconds < 0) {
-    errors.push(negative(`${at}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds));
-  }
-  if (spec.hostname !== undefined && spec.hostname !== "") errors.push(...named(`${at}.hostname`, spec.hostname, dnsLabelErrors));
-  if (spec.subdomain !== undefined && spec.subdomain !== "")
-    errors.push(...named(`${at}.subdomain`, spec.subdomain, dnsLabelErrors));
+  errors.push(...validateLabels(spec.nodeSelector, `${at}.nodeSelector`));
+  errors.push(...validatePodSecurity(spec, at));
+  if (spec.affinity) errors.push(...validateAffinity(spec.affinity, `${at}.affinity`));
+  errors.push(...validateDns(spec, `${at}.dnsConfig`));
+  (spec.readinessGates ?? []).forEach(({ conditionType }, index) => {
+    errors.push(...named(`${at}.readinessGates[${index}].conditionType`, conditionType, labelKeyErrors));
+  });
+  errors.push(...validateSchedulingGates(spec, `${at}.schedulingGates`));
+  errors.push(...validateSpreadConstraints(spec.topologySpreadConstraints ?? [], `${at}.topologySpreadConstraints`));
+  errors.push(...optionalName(`${at}.serviceAccountName`, spec.serviceAccountName, subdomainErrors));
+  errors.push(...optionalName(`${at}.nodeName`, spec.nodeName, subdomainErrors));
+  if (spec.activeDeadlineSeconds !== undefined)
+    errors.push(...inRange(`${at}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, 2 ** 31 - 1));
+  errors.push(...optionalName(`${at}.hostname`, spec.hostname, dnsLabelErrors));
+  errors.push(...optionalName(`${at}.subdomain`, spec.subdomain, dnsLabelErrors));
   (spec.tolerations ?? []).forEach((toleration, index) =>
     errors.push(...validateToleration(toleration, `${at}.tolerations[${index}]`)),
   );
-  (spec.hostAliases ?? []).forEach((alias, index) => {
-    if (!isIpAddress(alias.ip))
-      errors.push(
-        invalidValue(`${at}.hostAliases[${index}].ip`, alias.ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
-      );
+  (spec.hostAliases ?? []).forEach(({ ip, hostnames = [] }, index) => {
+    const field = `${at}.hostAliases[${index}]`;
+    errors.push(...ipAddress(`${field}.ip`, ip));
+    hostnames.forEach((name, nth) => errors.push(...named(`${field}.hostnames[${nth}]`, name, subdomainErrors)));
   });
-  (spec.imagePullSecrets ?? []).forEach((secret, index) => {
-    if (!secret.name) errors.push(required(`${at}.imagePullSecrets[${index}].name`));
-  });
-  (spec.topologySpreadConstraints ?? []).forEach((constraint, index) => {
-    const field = `${at}.topologySpreadConstraints[${index}]`;
-    if (constraint.maxSkew <= 0) errors.push(invalidValue(`${field}.maxSkew`, constraint.maxSkew, "must be greater than zero"));
-    if (!constraint.topologyKey) errors.push(required(`${field}.topologyKey`, "can not be empty"));
-    errors.push(...oneOf(`${field}.whenUnsatisfiable`, constraint.whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]));
-  });
+  errors.push(...optionalName(`${at}.priorityClassName`, spec.priorityClassName, subdomainErrors));
+  errors.push(...optionalName(`${at}.runtimeClassName`, spec.runtimeClassName, subdomainErrors));
+  if (spec.preemptionPolicy !== undefined)
+    errors.push(...oneOf(`${at}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"]));
+  if (spec.os !== undefined && !spec.os.name) errors.push(required(`${at}.os.name`, "cannot be empty"));
+  else if (spec.os !== undefined && spec.os.name !== "linux" && spec.os.name !== "windows")
+    errors.push(notSupported(`${at}.os`, spec.os.name, ["linux", "windows"]));
+  return errors;
+}
+
+/** What holds for a pod and, for compatibility, not for a template. */
+export function validatePodOnly(pod: Pod): FieldError[] {
+  const spec = pod.spec ?? { containers: [] };
+  const errors: FieldError[] = [];
+  for (const [field, containers] of Object.entries({ containers: spec.containers, initContainers: spec.initContainers })) {
+    (containers ?? []).forEach(({ image = "" }, index) => {
+      if (image !== image.trim())
+        errors.push(invalidValue(`spec.${field}[${index}].image`, image, "must not have leading or trailing whitespace"));
+    });
+  }
+  return errors;
+}
+
+/** What holds for a pod that is about to be made. */
+export function validatePodCreate(spec: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden("spec.ephemeralContainers", "cannot be set on create"));
+  if (spec.nodeName && (spec.schedulingGates ?? []).length > 0)
+    errors.push(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
   return errors;
 }
 
 function validateContainers(spec: PodSpec, at: string, volumes: ReadonlySet<string>): FieldError[] {
+  if (spec.containers.length === 0) return [required(`${at}.containers`)];
   const errors: FieldError[] = [];
-  if (spec.containers.length === 0) errors.push(required(`${at}.containers`));
+  const surroundings: ContainerSurroundings = {
+    volumes,
+    claims: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
+    restartPolicy: spec.restartPolicy,
+    gracePeriod: spec.terminationGracePeriodSeconds,
+    hostUsers: spec.hostUsers !== false,
+  };
   const seen = new Set<string>();
   const each = (containers: readonly Container[], field: string, isInit: boolean): void => {
     containers.forEach((container, index) => {
       const place = `${field}[${index}]`;
-      errors.push(...validateContainer(container, place, volumes, isInit));
-      if (container.name !== "" && seen.has(container.name)) errors.push(duplicate(`${place}.name`, container.name));
+      errors.push(...validateContainer(container, place, surroundings, isInit));
+      if (container.name && seen.has(container.name)) errors.push(duplicate(`${place}.name`, container.name));
       seen.add(container.name);
     });
   };
   each(spec.containers, `${at}.containers`, false);
   each(spec.initContainers ?? [], `${at}.initContainers`, true);
-  errors.push(...validateHostPorts(spec, at));
-  return errors;
+  return [...errors, ...validateHostPorts(spec, `${at}.containers`)];
 }
 
 /** Two containers of one pod cannot have the same port of the host. */
@@ -89,118 +101,69 @@ function validateHostPorts(spec: PodSpec, at: string): FieldError[] {
   spec.containers.forEach((container, index) => {
     (container.ports ?? []).forEach((port, portIndex) => {
       if (port.hostPort === undefined || port.hostPort === 0) return;
+      const field = `${at}[${index}].ports[${portIndex}].hostPort`;
       const id = `${port.protocol ?? "TCP"}/${port.hostIP ?? ""}/${port.hostPort}`;
-      if (taken.has(id)) errors.push(duplicate(`${at}.containers[${index}].ports[${portIndex}].hostPort`, id));
+      if (taken.has(id)) errors.push(duplicate(field, id));
       taken.add(id);
-      if (spec.hostNetwork === true && port.hostPort !== port.containerPort) {
-        const detail = "must match `containerPort` when `hostNetwork` is true";
-        errors.push(invalidValue(`${at}.containers[${index}].ports[${portIndex}].containerPort`, port.containerPort, detail));
-      }
+      if (spec.hostNetwork === true && port.hostPort !== port.containerPort)
+        errors.push(invalidValue(field, port.hostPort, "must match `containerPort` when `hostNetwork` is true"));
     });
   });
   return errors;
 }
 
-function validateHostUsage(spec: PodSpec, at: string): FieldError[] {
-  if (spec.shareProcessNamespace === true && spec.hostPID === true) {
-    return [invalidValue(`${at}.shareProcessNamespace`, true, "ShareProcessNamespace and HostPID cannot both be enabled")];
+function validateDns({ dnsPolicy, dnsConfig }: PodSpec, at: string): FieldError[] {
+  if (dnsPolicy === "None" && dnsConfig === undefined) return [required(at, "must provide `dnsConfig` when `dnsPolicy` is None")];
+  const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {};
+  if (dnsPolicy === "None" && nameservers.length === 0)
+    return [required(`${at}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None")];
+  const errors: FieldError[] = [];
+  if (nameservers.length > 3)
+    errors.push(invalidValue(`${at}.nameservers`, nameservers, "must not have more than 3 nameservers"));
+  nameservers.forEach((server, index) => errors.push(...ipAddress(`${at}.nameservers[${index}]`, server)));
+  if (searches.length > 32) errors.push(invalidValue(`${at}.searches`, searches, "must not have more than 32 search paths"));
+  if (searches.join(" ").length > 2048) {
+    const detail = "must not have more than 2048 characters (including spaces) in the search list";
+    errors.push(invalidValue(`${at}.searches`, searches, detail));
   }
-  return [];
+  searches.forEach((search, index) => {
+    const name = search.replace(/\.$/, "");
+    // Names of services (RFC 2782) begin with an underscore, and resolvers search them.
+    if (search !== ".")
+      errors.push(...named(`${at}.searches[${index}]`, name, (text) => subdomainErrors(text.replaceAll("_", "a"))));
+  });
+  options.forEach(({ name }, index) => {
+    if (!name) errors.push(required(`${at}.options[${index}]`, "must not be empty"));
+  });
+  return errors;
+}
+
+function validateSchedulingGates({ schedulingGates = [] }: PodSpec, at: string): FieldError[] {
+  const names = schedulingGates.map(({ name }) => name);
+  return names.flatMap((name, index) => [
+    ...named(`${at}[${index}]`, name, labelKeyErrors),
+    ...(names.indexOf(name) < index ? [duplicate(`${at}[${index}]`, name)] : []),
+  ]);
 }
 
 function validateToleration(toleration: Toleration, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (toleration.key !== undefined && toleration.key !== "") {
-    for (const complaint of labelKeyErrors(toleration.key)) errors.push(invalidValue(`${at}.key`, toleration.key, complaint));
-  } else if (toleration.operator !== "Exists") {
-    errors.push(
-      invalidValue(
-        `${at}.operator`,
-        toleration.operator ?? "",
-        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-      ),
-    );
+  const { key = "", operator = "", value = "", effect = "", tolerationSeconds } = toleration;
+  const errors = key === "" ? [] : named(`${at}.key`, key, labelKeyErrors);
+  if (key === "" && operator !== "Exists") {
+    const detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+    errors.push(invalidValue(`${at}.operator`, operator, detail));
   }
-  if (toleration.tolerationSeconds !== undefined && toleration.effect !== "NoExecute") {
-    errors.push(
-      invalidValue(`${at}.effect`, toleration.effect ?? "", "effect must be 'NoExecute' when `tolerationSeconds` is set"),
-    );
-  }
-  const operator = toleration.operator ?? "";
-  if (operator === "Exists" && toleration.value !== undefined && toleration.value !== "") {
-    errors.push(invalidValue(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"));
-  } else if (operator === "" || operator === "Equal") {
-    for (const complaint of labelValueErrors(toleration.value ?? ""))
-      errors.push(invalidValue(`${at}.operator`, toleration.value, complaint));
-  } else if (operator !== "Exists") {
-    errors.push(notSupported(`${at}.operator`, operator, ["Equal", "Exists"]));
-  }
-  if (toleration.effect !== undefined && toleration.effect !== "") {
-    errors.push(...oneOf(`${at}.effect`, toleration.effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
-  }
+  if (tolerationSeconds !== undefined && effect !== "NoExecute")
+    errors.push(invalidValue(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+  if (operator === "" || operator === "Equal") {
+    const complaints = labelValueErrors(value);
+    if (complaints.length > 0) errors.push(invalidValue(`${at}.operator`, value, complaints.join(";")));
+  } else if (operator !== "Exists") errors.push(notSupported(`${at}.operator`, operator, ["Equal", "Exists"]));
+  else if (value !== "") errors.push(invalidValue(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
+  if (effect !== "") errors.push(...oneOf(`${at}.effect`, effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
   return errors;
 }
 
-/** Everything but the images, the deadline and additional tolerations is fixed once a pod exists. */
-export function validatePodUpdate(next: PodSpec, old: PodSpec): FieldError[] {
-  const errors: FieldError[] = [];
-  if (next.containers.length !== old.containers.length) {
-    errors.push(forbidden("spec.containers", "pod updates may not add or remove containers"));
-    return errors;
-  }
-  const { activeDeadlineSeconds: deadline } = next;
-  if (deadline !== old.activeDeadlineSeconds) {
-    if (deadline === undefined) {
-      errors.push(invalidValue("spec.activeDeadlineSeconds", deadline, "must not update from a positive integer to nil value"));
-    } else if (old.activeDeadlineSeconds !== undefined && deadline > old.activeDeadlineSeconds) {
-      const detail = `must be less than or equal to previous value`;
-      errors.push(invalidValue("spec.activeDeadlineSeconds", deadline, detail));
-    }
-  }
-  if (!keepsTolerations(next.tolerations ?? [], old.tolerations ?? [])) {
-    errors.push(forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"));
-  }
-  const gatesAdded = (next.schedulingGates ?? []).filter(
-    (gate) => !(old.schedulingGates ?? []).some((other) => other.name === gate.name),
-  );
-  if (gatesAdded.length > 0) {
-    errors.push(
-      forbidden("spec.schedulingGates", `only deletion is allowed, but found new scheduling gate '${gatesAdded[0]?.name ?? ""}'`),
-    );
-  }
-  const grace = old.terminationGracePeriodSeconds;
-  const mayFixGrace = grace !== undefined && grace < 0 && next.terminationGracePeriodSeconds === 1;
-  const comparable: PodSpec = {
-    ...next,
-    containers: next.containers.map((container, index) => withImageOf(container, old.containers[index])),
-    ...(next.initContainers && {
-      initContainers: next.initContainers.map((container, index) => withImageOf(container, old.initContainers?.[index])),
-    }),
-  };
-  const changed = differing({ ...comparable, ...(mayFixGrace && { terminationGracePeriodSeconds: grace }) }, old);
-  if (changed.length > 0) {
-    const detail =
-      "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-    errors.push(forbidden("spec", `${detail}\nchanged: ${changed.join(", ")}`));
-  }
-  return errors;
-}
-
-/** Fields with rules of their own above are left out. */
-function differing(next: PodSpec, old: PodSpec): string[] {
-  const free = new Set(["activeDeadlineSeconds", "tolerations", "schedulingGates"]);
-  const fields = new Set([...Object.keys(next), ...Object.keys(old)]);
-  const of = (spec: PodSpec, field: string): unknown => (spec as unknown as Record<string, unknown>)[field];
-  return [...fields]
-    .filter((field) => !free.has(field) && !isDeepStrictEqual(of(next, field), of(old, field)))
-    .map((field) => `spec.${field}`);
-}
-
-function withImageOf(container: Container, old: Container | undefined): Container {
-  return old?.image === undefined ? container : { ...container, image: old.image };
-}
-
-function keepsTolerations(next: readonly Toleration[], old: readonly Toleration[]): boolean {
-  const withoutSeconds = ({ tolerationSeconds: _, ...rest }: Toleration): object => rest;
-  return old.every((toleration) => next.some((other) => isDeepStrictEqual(withoutSeconds(other), withoutSeconds(toleration))));
+function optionalName(at: string, name: string | undefined, rule: (name: string) => string[]): FieldError[] {
+  return name === undefined || name === "" ? [] : named(at, name, rule);
 }

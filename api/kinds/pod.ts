@@ -5,7 +5,8 @@ import { defaultPodOnly, defaultPodSpec } from "./pod-defaults.ts";
 import { unimplementedFields } from "./pod-fields.ts";
 import { qosClass } from "./pod-qos.ts";
 import { podCells, podColumns } from "./pod-table.ts";
-import { validatePodSpec, validatePodUpdate } from "./pod-validation.ts";
+import { validatePodStatusUpdate, validatePodUpdate } from "./pod-update.ts";
+import { validatePodCreate, validatePodOnly, validatePodSpec } from "./pod-validation.ts";
 
 const emptySpec: PodSpec = { containers: [] };
 
@@ -24,9 +25,12 @@ export const podDefinition: ResourceDefinition<Pod> = {
     const qos = old.status?.qosClass;
     return { ...next, status: { ...next.status, ...(qos !== undefined && { qosClass: qos }) } };
   },
-  validate: (pod) => validatePodSpec(pod.spec ?? emptySpec, "spec"),
-  validateUpdate: (next, old, subresource) =>
-    subresource === undefined ? validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec) : [],
+  validate: (pod) => [...validatePodSpec(pod.spec ?? emptySpec, "spec"), ...validatePodOnly(pod)],
+  validateCreate: (pod) => validatePodCreate(pod.spec ?? emptySpec),
+  validateUpdate: (next, old, subresource) => {
+    if (subresource === "status") return validatePodStatusUpdate(next, old);
+    return subresource === undefined ? validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec) : [];
+  },
   warnings: (pod, old) =>
     old === undefined
       ? unimplementedFields(pod.spec ?? emptySpec).map((path) => `spec.${path}: not implemented yet by this node agent, ignored`)

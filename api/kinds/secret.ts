@@ -54,7 +54,8 @@ function validateSecret(secret: Secret): FieldError[] {
   }
   if (size > sizeLimit) errors.push(tooLong("data", sizeLimit));
   for (const key of requiredKeys[secret.type ?? ""] ?? []) {
-    if (!Object.hasOwn(data, key)) errors.push(required(`data[${key}]`));
+    const isEmptyKey = key === "ssh-privatekey" && data[key] === "";
+    if (!Object.hasOwn(data, key) || isEmptyKey) errors.push(required(`data[${key}]`));
     else if (key.startsWith(".docker") && !isJson(data[key] ?? "")) {
       errors.push(invalidValue(`data[${key}]`, "<secret contents redacted>", "invalid character found where JSON was expected"));
     }

@@ -1,11 +1,9 @@
 import type { ResourceDefinition } from "../definition.ts";
-import { duplicate, invalidValue, required, type FieldError } from "../field-error.ts";
-import { named, oneOf, portNumber } from "../field-rules.ts";
 import type { Service, ServicePort, ServiceSpec } from "../generated/types.ts";
-import { dnsLabelErrors } from "../label-validation.ts";
-import { validateDns1035Label, validatePortName } from "../name-validation.ts";
+import { validateDns1035Label } from "../name-validation.ts";
 import { services } from "../resource-type.ts";
 import { age, ageColumn, column } from "../table-cells.ts";
+import { isExternallyAccessible, validateService } from "./service-validation.ts";
 
 const specOf = (service: Service): ServiceSpec => service.spec ?? {};
 
@@ -48,45 +46,27 @@ export const serviceDefinition: ResourceDefinition<Service> = {
   },
 };
 
+const defaultAffinitySeconds = 10_800;
+
 function defaultSpec(spec: ServiceSpec): ServiceSpec {
-  const type = spec.type ?? "ClusterIP";
+  const type = spec.type || "ClusterIP";
+  const { sessionAffinityConfig: given, ...rest } = spec;
+  const sessionAffinity = spec.sessionAffinity || "None";
+  const affinity =
+    given?.clientIP?.timeoutSeconds === undefined ? { clientIP: { timeoutSeconds: defaultAffinitySeconds } } : given;
   return {
-    ...spec,
+    ...rest,
     type,
-    sessionAffinity: spec.sessionAffinity ?? "None",
+    sessionAffinity,
+    ...(sessionAffinity === "ClientIP" && { sessionAffinityConfig: affinity }),
+    ...(spec.clusterIP && { clusterIPs: spec.clusterIPs ?? [spec.clusterIP] }),
     ...(spec.ports && {
-      ports: spec.ports.map((port) => ({ ...port, protocol: port.protocol ?? "TCP", targetPort: port.targetPort ?? port.port })),
+      ports: spec.ports.map((port) => ({ ...port, protocol: port.protocol || "TCP", targetPort: port.targetPort || port.port })),
     }),
     ...(type !== "ExternalName" && { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
-    ...((type === "NodePort" || type === "LoadBalancer") && { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" }),
+    ...(isExternallyAccessible({ ...spec, type }) && { externalTrafficPolicy: spec.externalTrafficPolicy || "Cluster" }),
     ...(type === "LoadBalancer" && { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true }),
   };
-}
-
-function validateService(service: Service): FieldError[] {
-  const spec = specOf(service);
-  const ports = spec.ports ?? [];
-  const errors: FieldError[] = [
-    ...oneOf("spec.type", spec.type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]),
-    ...oneOf("spec.sessionAffinity", spec.sessionAffinity, ["ClientIP", "None"]),
-  ];
-  if (ports.length === 0 && spec.clusterIP !== "None" && spec.type !== "ExternalName") errors.push(required("spec.ports"));
-  if (spec.type === "ExternalName" && !spec.externalName) errors.push(required("spec.externalName"));
-  const seen = new Set<string>();
-  ports.forEach((port, index) => {
-    const field = `spec.ports[${index}]`;
-    if (ports.length > 1 && !port.name) errors.push(required(`${field}.name`));
-    else if (port.name) errors.push(...named(`${field}.name`, port.name, dnsLabelErrors));
-    if (port.name && seen.has(port.name)) errors.push(duplicate(`${field}.name`, port.name));
-    seen.add(port.name ?? "");
-    errors.push(...portNumber(`${field}.port`, port.port), ...oneOf(`${field}.protocol`, port.protocol, ["SCTP", "TCP", "UDP"]));
-    if (typeof port.targetPort === "number") errors.push(...portNumber(`${field}.targetPort`, port.targetPort));
-    else if (port.targetPort !== undefined) errors.push(...named(`${field}.targetPort`, port.targetPort, validatePortName));
-    if (port.nodePort !== undefined && port.nodePort !== 0 && spec.type === "ClusterIP") {
-      errors.push(invalidValue(`${field}.nodePort`, port.nodePort, "may not be used when `type` is 'ClusterIP'"));
-    }
-  });
-  return errors;
 }
 
 function portText(port: ServicePort): string {

@@ -1,7 +1,7 @@
-import { immutable, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
+import { forbidden, immutable, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
 import type { LabelSelector, PodTemplateSpec } from "../generated/types.ts";
 import { compileLabelSelector } from "../label-selector.ts";
-import { labelKeyErrors, labelValueErrors } from "../label-validation.ts";
+import { validateLabelSelector } from "../label-selector-validation.ts";
 import { validateAnnotations, validateLabels } from "../metadata-validation.ts";
 import { defaultPodSpec } from "./pod-defaults.ts";
 import { validatePodSpec } from "./pod-validation.ts";
@@ -19,7 +19,8 @@ export function validateSelectorAndTemplate(
     if (isEmpty(selector)) errors.push(invalidValue("spec.selector", selector, "empty selector is invalid for deployment"));
   }
   const labels = template?.metadata?.labels;
-  if (selector !== undefined && !isEmpty(selector) && errors.length === 0 && !compileLabelSelector(selector).matches(labels)) {
+  // No selector selects nothing, an empty one everything.
+  if ((selector === undefined || !isEmpty(selector)) && !errors.some(isMalformed) && !selects(selector, labels)) {
     errors.push(invalidValue("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
   }
   return [...errors, ...validateTemplate(template, "spec.template")];
@@ -32,15 +33,13 @@ export function validateTemplate(template: PodTemplateSpec | undefined, at: stri
     ...validateAnnotations(template?.metadata?.annotations, `${at}.annotations`),
     ...validatePodSpec(spec, `${at}.spec`),
   ];
-  if (spec.restartPolicy === "OnFailure" || spec.restartPolicy === "Never") {
+  if ((spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbidden(`${at}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
+  if (spec.restartPolicy !== "Always") {
     errors.push(notSupported(`${at}.spec.restartPolicy`, spec.restartPolicy, ["Always"]));
   }
   if (spec.activeDeadlineSeconds !== undefined) {
-    errors.push({
-      reason: "FieldValueForbidden",
-      message: "Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported",
-      field: `${at}.spec.activeDeadlineSeconds`,
-    });
+    errors.push(forbidden(`${at}.spec.activeDeadlineSeconds`, "activeDeadlineSeconds in ReplicaSet is not Supported"));
   }
   return errors;
 }
@@ -57,31 +56,10 @@ function isEmpty(selector: LabelSelector): boolean {
   return Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
 }
 
-function validateLabelSelector(selector: LabelSelector, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
-    for (const complaint of labelKeyErrors(key)) errors.push(invalidValue(`${at}.matchLabels`, key, complaint));
-    for (const complaint of labelValueErrors(value)) errors.push(invalidValue(`${at}.matchLabels`, value, complaint));
-  }
-  (selector.matchExpressions ?? []).forEach((expression, index) => {
-    const field = `${at}.matchExpressions[${index}]`;
-    const count = expression.values?.length ?? 0;
-    switch (expression.operator) {
-      case "In":
-      case "NotIn":
-        if (count === 0) errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-        break;
-      case "Exists":
-      case "DoesNotExist":
-        if (count > 0) {
-          const message = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-          errors.push({ reason: "FieldValueForbidden", message, field: `${field}.values` });
-        }
-        break;
-      default:
-        errors.push(invalidValue(`${field}.operator`, expression.operator, "not a valid selector operator"));
-    }
-    for (const complaint of labelKeyErrors(expression.key)) errors.push(invalidValue(`${field}.key`, expression.key, complaint));
-  });
-  return errors;
+function isMalformed({ reason }: FieldError): boolean {
+  return reason !== "FieldValueRequired";
+}
+
+function selects(selector: LabelSelector | undefined, labels: Readonly<Record<string, string>> | undefined): boolean {
+  return compileLabelSelector(selector).matches(labels);
 }

@@ -88,6 +88,7 @@ export class ResourceStore {
     const causes = [
       ...validateMetadata(object.metadata, type.namespaced, definition.validateName),
       ...(definition.validate?.(object) ?? []),
+      ...(definition.validateCreate?.(object) ?? []),
     ];
     if (causes.length > 0) throw invalid(type, object.metadata.name ?? "", causes);
     await this.#admission.validate({ ...request, object });
