@@ -16,6 +16,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: "e2e",
+          // After the unit tests, and one file after the other: these look at the whole machine.
+          sequence: { groupOrder: 1 },
           include: ["test/e2e/**/*.test.ts", "**/*.real.test.ts"],
           exclude: ["node_modules", "dist"],
           fileParallelism: false,

@@ -5,7 +5,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** One JSON line per call on `stdout`, written synchronously so that a crash loses nothing. */
 export function pinoLogger(component: string, level: LogLevel = "info"): Logger {
-  const options = { level, base: { component }, timestamp: pino.stdTimeFunctions.isoTime, errorKey: "error" };
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const options = { level, base: { component }, timestamp: pino.stdTimeFunctions.isoTime, errorKey: "error", formatters };
   return wrap(
     pino.pino({ ...options, serializers: { error: pino.stdSerializers.errWithCause } }, pino.destination({ fd: 1, sync: true })),
   );

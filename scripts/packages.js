@@ -15,7 +15,8 @@ const tools = [
   {
     any: ["busybox"],
     for: "run",
-    why: "is the example's web server",
+    isStatic: true,
+    why: "is the example's web server, for which it must be static",
     packages: { default: "busybox-static", dnf: "busybox", pacman: "busybox" },
   },
   { any: ["docker-registry"], for: "test", why: "serves images to the tests", packages: { default: "docker-registry" } },
@@ -34,7 +35,7 @@ const managers = [
 
 /** @returns {typeof tools} those of which nothing is on this machine. */
 function missingTools(purposes) {
-  return tools.filter((tool) => purposes.includes(tool.for) && !tool.any.some(isOnPath));
+  return tools.filter((tool) => purposes.includes(tool.for) && !tool.any.some((name) => isUsable(name, tool.isStatic === true)));
 }
 
 /** Installs what is missing where that is safe to do by itself; otherwise says how. Never fails: a control plane alone needs none of it. */
@@ -73,14 +74,26 @@ function isDebianLike() {
   }
 }
 
+function isUsable(name, mustBeStatic) {
+  const file = findOnPath(name);
+  // A dynamic one names its loader, and finds it in no container.
+  return file !== undefined && !(mustBeStatic && readFileSync(file).includes("/ld-"));
+}
+
 function isOnPath(name) {
+  return findOnPath(name) !== undefined;
+}
+
+function findOnPath(name) {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return folders
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }

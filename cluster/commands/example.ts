@@ -20,8 +20,9 @@ export async function ensureExampleImage(paths: ClusterPaths, searchPath: string
   const images = await imagesOf(paths);
   if ((await images.status(exampleImageReference)) !== undefined) return;
   const busyboxPath = findProgram("busybox", searchPath);
-  if (busyboxPath === undefined)
-    throw new CommandFailure("not installed: busybox. On Debian and Ubuntu: apt-get install busybox-static");
+  // A dynamic one names its loader, and finds it in no container.
+  if (busyboxPath === undefined || (await readFile(busyboxPath)).includes("/ld-"))
+    throw new CommandFailure("not installed: a static busybox. On Debian and Ubuntu: apt-get install busybox-static");
   const outputDirectory = join(paths.run, "hello-image");
   try {
     await buildBusyboxImage({ outputDirectory, busyboxPath });
