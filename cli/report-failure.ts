@@ -8,7 +8,7 @@ export function reportFailure(error: unknown): number {
   return 1;
 }
 
-function failureText(error: unknown): string {
+export function failureText(error: unknown): string {
   if (error instanceof CommandFailure || error instanceof StatusError) return error.message;
   const { code, path } = error as NodeJS.ErrnoException;
   switch (code) {
