@@ -1,7 +1,7 @@
 import { homedir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { readFileSync } from "node:fs";
-import type { KubeconfigTarget } from "#cluster/commands/cluster";
+import type { KubeconfigTarget } from "#cluster/commands/up-checks";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

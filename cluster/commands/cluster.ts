@@ -6,10 +6,9 @@ import { systemRandom } from "#base/random";
 import type { ApiClient } from "#client/api-client";
 import { httpTransport } from "#client/http-transport";
 import { createClient } from "#client/transport-client";
-import { readKubeconfig, removeFromKubeconfig, writeKubeconfig, type ClusterEntry } from "#client/kubeconfig";
+import { removeFromKubeconfig, writeKubeconfig, type ClusterEntry } from "#client/kubeconfig";
 import { CommandFailure } from "../failure.ts";
 import { LocalNodes, type LocalNode } from "../local-nodes/local-nodes.ts";
-import { missingTools } from "../local-nodes/missing-tools.ts";
 import { enterNode } from "../local-nodes/namespaces.ts";
 import type { KeyPair } from "../pki/certificates.ts";
 import { openPki, type Pki } from "../pki/pki.ts";
@@ -26,25 +25,16 @@ import {
   type ClusterPaths,
 } from "../state/cluster-config.ts";
 import { withStateLock } from "../state/state-lock.ts";
+import {
+  checkOptions,
+  checkUnchanged,
+  refuseTakenContext,
+  requireRoot,
+  requireTools,
+  type KubeconfigTarget,
+  type UpOptions,
+} from "./up-checks.ts";
 import { waitForApi, waitForNodes } from "./wait-ready.ts";
-
-/** Absent ones are taken from the stored cluster, else from the defaults. */
-export interface UpOptions {
-  readonly nodes?: number;
-  readonly port?: number;
-  readonly store?: ClusterConfig["store"];
-  readonly registryMirrors?: ClusterConfig["registryMirrors"];
-  readonly kubeconfig: KubeconfigTarget;
-  /** To look for programs in. */
-  readonly path: string;
-  readonly progress: (text: string) => void;
-}
-
-export interface KubeconfigTarget {
-  readonly file: string;
-  /** Under sudo: the person who called it. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
-}
 
 export interface ClusterStatus {
   readonly config: ClusterConfig;
@@ -52,7 +42,6 @@ export interface ClusterStatus {
 }
 
 const defaults = { nodes: 3, store: "embedded" } as const;
-const largestCluster = 100;
 const controlPlane = "control-plane";
 const imageService = "image-service";
 
@@ -73,19 +62,19 @@ export class Cluster {
 
   /** Starts what does not run. @returns whether anything had to be started. @throws CommandFailure, and then leaves nothing half made. */
   async up(options: UpOptions): Promise<{ config: ClusterConfig; started: boolean }> {
-    const isNew = !existsSync(this.paths.config);
-    checkOptions(options, isNew);
-    try {
-      return await withStateLock(this.paths, async () => {
+    checkOptions(options);
+    if (!existsSync(this.paths.config) && (options.nodes ?? defaults.nodes) > 0) requireRoot("nodes that run containers");
+    return withStateLock(this.paths, async () => {
+      const isNew = !existsSync(this.paths.config);
+      try {
         const config = await this.#settle(options);
-        await refuseTakenContext(this, options.kubeconfig);
-        const started = await this.#startMissing(config, options);
-        return { config, started };
-      });
-    } catch (error) {
-      if (isNew) await this.#undo();
-      throw error;
-    }
+        await refuseTakenContext(config, (await this.#admin()).pki.ca, options.kubeconfig);
+        return { config, started: await this.#startMissing(config, options) };
+      } catch (error) {
+        if (isNew) await this.#undo();
+        throw error;
+      }
+    });
   }
 
   /** Stops everything and leaves the machine as it was. The state stays. @returns false when nothing of it was there. */
@@ -279,56 +268,4 @@ function nodeName(index: number): string {
 function processNames(config: ClusterConfig): string[] {
   const nodes = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
   return nodes.length === 0 ? [controlPlane] : [controlPlane, imageService, ...nodes];
-}
-
-function checkOptions({ nodes, port }: UpOptions, isNew: boolean): void {
-  if (nodes !== undefined && (!Number.isInteger(nodes) || nodes < 0 || nodes > largestCluster)) {
-    throw new CommandFailure(`--nodes is a number from 0 to ${largestCluster}`);
-  }
-  if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65535))
-    throw new CommandFailure("--port is a number from 1 to 65535");
-  if (isNew && (nodes ?? defaults.nodes) > 0) requireRoot("nodes that run containers");
-}
-
-/** A stored cluster keeps its shape. */
-function checkUnchanged(stored: ClusterConfig, options: UpOptions): ClusterConfig {
-  const { nodes, port, store } = options;
-  const differences = [
-    nodes !== undefined && nodes !== stored.nodes && `${stored.nodes} nodes, not ${nodes}`,
-    port !== undefined && port !== stored.port && `port ${stored.port}, not ${port}`,
-    store !== undefined && store !== stored.store && `the ${stored.store} store, not ${store}`,
-  ].filter((difference) => difference !== false);
-  if (differences.length === 0) return stored;
-  const remedy = `choose another --name, or "skiff delete --name ${stored.name}" first`;
-  throw new CommandFailure(`there is a cluster "${stored.name}" already, with ${differences.join(" and ")}: ${remedy}`);
-}
-
-/** Two clusters of one name in different folders would fight for one context. */
-async function refuseTakenContext(cluster: Cluster, { file }: KubeconfigTarget): Promise<void> {
-  const context = contextName(cluster.name);
-  const { ca } = await cluster.kubeconfigEntry();
-  let other: { readonly server: string; readonly ca?: string };
-  try {
-    other = readKubeconfig(file, context);
-  } catch {
-    return;
-  }
-  const port = Number(new URL(other.server).port || 443);
-  if (other.ca === ca || (await isFree(port))) return;
-  throw new CommandFailure(
-    `another cluster called "${cluster.name}" runs at ${other.server} (context ${context} of ${file}): choose another --name, or --kubeconfig`,
-  );
-}
-
-function requireRoot(what: string): void {
-  if (process.getuid?.() === 0) return;
-  throw new CommandFailure(`${what} need root: run it with sudo; "skiff up --nodes 0" is a control plane alone and needs none`);
-}
-
-function requireTools(path: string): void {
-  const missing = missingTools({ path });
-  if (missing.length === 0) return;
-  const tools = missing.map(({ tool, neededFor }) => `${tool} (${neededFor})`).join(", ");
-  const packages = [...new Set(missing.map((tool) => tool.package))].join(" ");
-  throw new CommandFailure(`not installed: ${tools}. On Debian and Ubuntu: apt-get install ${packages}`);
 }

@@ -97,6 +97,10 @@ describe("bad calls of skiff", () => {
       await cluster.skiff(["up"], ["--nodes", "2"]),
       /^error: there is a cluster "e2e-twice" already, with 0 nodes, not 2: choose another --name, or "skiff delete --name e2e-twice" first$/,
     );
+    oneLine(
+      await cluster.skiff(["up"], ["--registry-mirror", "docker.io=http://127.0.0.1:1"]),
+      /^error: there is a cluster "e2e-twice" already, with other registry mirrors: /,
+    );
     const elsewhere = ["up", "--nodes", "0", "--name", "e2e-twice", "--state-dir", join(cluster.folder, "elsewhere")];
     oneLine(
       await run([join(packageRoot, "skiff"), ...elsewhere], { env: cluster.env }),
