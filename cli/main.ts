@@ -1,7 +1,4 @@
 import { Command, CommanderError } from "commander";
-import { addClusterCommands } from "./commands/cluster-commands.ts";
-import { addDemoCommand } from "./commands/demo-command.ts";
-import { addImageCommands } from "./commands/image-commands.ts";
 import { addRunCommands } from "./commands/run-commands.ts";
 import { reportFailure } from "./report-failure.ts";
 import { packageVersion } from "./version.ts";
@@ -12,10 +9,16 @@ const program = new Command("skiff")
   .showHelpAfterError("(skiff --help lists the commands)")
   .exitOverride();
 
-addClusterCommands(program, process.env);
-addDemoCommand(program, process.env);
-addImageCommands(program, process.env);
 addRunCommands(program, process.env);
+// What runs for long loads nothing that only commands need: it would keep it in memory.
+if (process.argv[2] !== "run") {
+  const { addClusterCommands } = await import("./commands/cluster-commands.ts");
+  const { addDemoCommand } = await import("./commands/demo-command.ts");
+  const { addImageCommands } = await import("./commands/image-commands.ts");
+  addClusterCommands(program, process.env);
+  addDemoCommand(program, process.env);
+  addImageCommands(program, process.env);
+}
 
 try {
   await program.parseAsync(process.argv);

@@ -1,24 +1,13 @@
-import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { dump } from "js-yaml";
 import type { Node } from "#api/generated/types";
 import { nodes } from "#api/resource-type";
 import { Cluster, noSuchCluster } from "#cluster/commands/cluster";
-import {
-  clusterNames,
-  contextName,
-  defaultClusterName,
-  defaultStateDirectory,
-  type ClusterConfig,
-} from "#cluster/state/cluster-config";
+import { clusterNames, contextName, type ClusterConfig } from "#cluster/state/cluster-config";
 import { kubeconfigDocument } from "#client/kubeconfig";
 import { kubeconfigTarget, type Environment } from "../environment.ts";
-
-export interface CommonOptions {
-  readonly name: string;
-  readonly stateDir?: string;
-}
+import { stateDirectoryOf, withName, type CommonOptions } from "./common-options.ts";
 
 interface UpFlags extends CommonOptions {
   readonly nodes?: number;
@@ -68,14 +57,8 @@ export function addClusterCommands(program: Command, env: Environment): void {
     });
 }
 
-export function withName(command: Command): Command {
-  return command
-    .option("--name <name>", "of the cluster", defaultClusterName)
-    .option("--state-dir <folder>", "that holds a folder for each cluster (/var/lib/skiff as root)", (folder) => resolve(folder));
-}
-
 export function clusterOf(flags: CommonOptions, env: Environment): Cluster {
-  return new Cluster(flags.name, flags.stateDir ?? defaultStateDirectory(env));
+  return new Cluster(flags.name, stateDirectoryOf(flags, env));
 }
 
 async function up(flags: UpFlags, env: Environment): Promise<void> {
@@ -100,7 +83,7 @@ async function status(flags: CommonOptions, env: Environment): Promise<void> {
   const cluster = clusterOf(flags, env);
   const found = await cluster.status();
   if (found === undefined) {
-    const others = await clusterNames(flags.stateDir ?? defaultStateDirectory(env));
+    const others = await clusterNames(stateDirectoryOf(flags, env));
     if (others.length === 0) throw noSuchCluster(flags.name);
     console.log(`There is no cluster ${flags.name}. Others: ${others.join(", ")}.`);
     process.exitCode = 1;

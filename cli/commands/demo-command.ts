@@ -3,7 +3,8 @@ import pc from "picocolors";
 import { applyExample, ensureExampleImage, examplePods, waitForExample } from "#cluster/commands/example";
 import { contextName } from "#cluster/state/cluster-config";
 import { kubeconfigTarget, type Environment } from "../environment.ts";
-import { clusterOf, progress, withName, type CommonOptions } from "./cluster-commands.ts";
+import { clusterOf, progress } from "./cluster-commands.ts";
+import { withName, type CommonOptions } from "./common-options.ts";
 
 /** What `npm start` does: a first cluster with something to look at. */
 export function addDemoCommand(program: Command, env: Environment): void {

@@ -5,7 +5,8 @@ import { noSuchCluster } from "#cluster/commands/cluster";
 import { imagesOf } from "#cluster/commands/images";
 import { CommandFailure } from "#cluster/failure";
 import type { Environment } from "../environment.ts";
-import { clusterOf, withName, type CommonOptions } from "./cluster-commands.ts";
+import { clusterOf } from "./cluster-commands.ts";
+import { withName, type CommonOptions } from "./common-options.ts";
 
 export function addImageCommands(program: Command, env: Environment): void {
   const image = program.command("image").description("the images of a cluster");

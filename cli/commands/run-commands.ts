@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { pinoLogger } from "#base/pino-logger";
 import type { Logger } from "#base/logger";
-import type { ClusterPaths } from "#cluster/state/cluster-config";
+import { clusterPaths, type ClusterPaths } from "#cluster/state/cluster-config";
 import type { Environment } from "../environment.ts";
-import { clusterOf, withName, type CommonOptions } from "./cluster-commands.ts";
+import { stateDirectoryOf, withName, type CommonOptions } from "./common-options.ts";
 
 /** The long-running parts of a cluster, as `up` starts them. Each ends with SIGTERM, or with an error in its log. */
 export function addRunCommands(program: Command, env: Environment): void {
@@ -46,7 +46,7 @@ async function serve(
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort(new Error(`received ${name}`)));
   try {
-    await work(clusterOf(flags, env).paths, log, stop.signal);
+    await work(clusterPaths(flags.name, stateDirectoryOf(flags, env)), log, stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) {
       log.error(`${component} ended`, { error });

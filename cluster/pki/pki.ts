@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
+import { writeWhole } from "../state/write-whole.ts";
 import { createAuthority, endsSoon, issueCertificate, type CertificateRequest, type KeyPair } from "./certificates.ts";
 
 const renewBeforeMs = 30 * 24 * 3600 * 1000;
@@ -47,13 +48,6 @@ async function writePair(directory: string, name: string, pair: KeyPair): Promis
   await writeWhole(join(directory, `${name}.key`), pair.key);
   await writeWhole(join(directory, `${name}.crt`), pair.cert);
   return pair;
-}
-
-/** Whole or not at all, and 0600 from its first byte. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }
 
 async function readText(path: string): Promise<string | undefined> {

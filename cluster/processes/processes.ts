@@ -5,8 +5,8 @@ import { packageRoot } from "#base/package-root";
 import type { Clock } from "#base/clock";
 import { identifyProcess, isAlive, signalProcess, type ProcessIdentity } from "#node-agent/runtime/process-table";
 import { CommandFailure } from "../failure.ts";
-import { writeWhole } from "../pki/pki.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
+import { writeWhole } from "../state/write-whole.ts";
 
 const stopGraceMs = 10_000;
 /** With less than this a component cannot even say what it lacks. */

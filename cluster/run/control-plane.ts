@@ -7,6 +7,7 @@ import { systemRandom } from "#base/random";
 import { startControlPlane } from "../control-plane.ts";
 import { openPki } from "../pki/pki.ts";
 import { readConfig, type ClusterConfig, type ClusterPaths } from "../state/cluster-config.ts";
+import { aborted } from "./aborted.ts";
 
 /**
  * The process that holds API server, controllers and scheduler. It listens on loopback and on `addresses`. Resolves when the signal
@@ -34,11 +35,6 @@ export async function runControlPlane(
   } finally {
     await storage.close();
   }
-}
-
-export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 async function openStorage(config: ClusterConfig, paths: ClusterPaths, log: Logger): Promise<Storage> {

@@ -3,7 +3,7 @@ import type { Logger } from "#base/logger";
 import { systemRandom } from "#base/random";
 import { runImageService } from "#node-agent/images/main";
 import { readConfig, type ClusterPaths } from "../state/cluster-config.ts";
-import { aborted } from "./control-plane.ts";
+import { aborted } from "./aborted.ts";
 
 /** The process that pulls and unpacks images for all nodes of the cluster. */
 export async function runClusterImageService(paths: ClusterPaths, log: Logger, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CommandFailure } from "../failure.ts";
-import { writeWhole } from "../pki/pki.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** What a cluster keeps for life once it is chosen. */
 export interface ClusterConfig {
