@@ -352,6 +352,18 @@ describe("the node agent", () => {
     expect(runtime.calls).toContain("run sandbox web/1");
   });
 
+  it("says on the pod, once, which of its fields do nothing", async () => {
+    await createPod({ shareProcessNamespace: true });
+    await until(isReady);
+    const ignored = async () => (await recorded()).filter(({ reason }) => reason === "FieldIgnored");
+    await eventually(async () => (await ignored()).length === 1);
+    expect((await ignored())[0]).toMatchObject({
+      type: "Warning",
+      count: 1,
+      message: "spec.shareProcessNamespace is not implemented by this node agent and does nothing",
+    });
+  });
+
   it("tries an image again, slower and slower, and shows why", async () => {
     stop.abort();
     await running;

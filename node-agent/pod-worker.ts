@@ -1,4 +1,5 @@
 import type { PodStatus } from "#api/generated/types";
+import { unimplementedFields } from "#api/kinds/pod-fields";
 import { sharedSignal } from "#client/shared-signal";
 import type { AgentParts } from "./agent-parts.ts";
 import { ImagePuller, type ImageState } from "./images/image-puller.ts";
@@ -177,8 +178,16 @@ export class PodWorker {
     return { ...seen, ...own, conditions };
   }
 
+  /** Who made the pod was warned; who looks at it later reads it here. */
+  #tellIgnoredFields(pod: StoredPod): void {
+    for (const path of unimplementedFields(specOf(pod))) {
+      this.#parts.record(pod, "Warning", "FieldIgnored", `spec.${path} is not implemented by this node agent and does nothing`);
+    }
+  }
+
   async #report(view: PodView, plan: PodPlan): Promise<void> {
     if (!this.#inApi) return;
+    if (this.#status === undefined && view.pod.status?.startTime === undefined) this.#tellIgnoredFields(view.pod);
     await this.#readAboutContainers(view);
     const alive = view.containers.some(isAlive);
     const ended = !alive && (view.goneBy !== undefined || plan.verdict !== undefined);

@@ -38,13 +38,22 @@ export async function applyExample(client: ApiClient): Promise<boolean> {
   let created = false;
   for (const document of loadAll(text) as Deployment[]) {
     try {
-      await client.create(deployments, { ...document, metadata: { ...document.metadata, namespace } });
+      await client.create(deployments, asApplied({ ...document, metadata: { ...document.metadata, namespace } }), {
+        fieldManager: "kubectl-client-side-apply",
+      });
       created = true;
     } catch (error) {
       if (!hasReason(error, "AlreadyExists")) throw error;
     }
   }
   return created;
+}
+
+/** With what `kubectl apply` remembers of a file, so that the next apply of a changed one knows what changed. */
+function asApplied(object: Deployment): Deployment {
+  const applied = JSON.stringify({ ...object, metadata: { annotations: {}, ...object.metadata } });
+  const annotations = { ...object.metadata.annotations, "kubectl.kubernetes.io/last-applied-configuration": `${applied}\n` };
+  return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 /** Resolves when every replica is available, telling `progress` each change. Rejects when the deployment says that it gave up. */

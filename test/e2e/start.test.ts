@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "#base/package-root";
-import { whyNot } from "./requirements.ts";
+import { kubectlBinary, whyNot } from "./requirements.ts";
 import { run, succeed } from "./run.ts";
 
 const reason = whyNot();
@@ -42,6 +42,16 @@ describe.skipIf(reason !== "")(`npm start on a clean clone${reason && ` (skipped
     expect(output).toContain(`Try next:\n  curl http://${address}:8080\n  kubectl `);
     expect(await succeed(["curl", "-sf", "-m", "5", `http://${address}:8080`])).toContain("Hello from hello-");
   }, 320_000);
+
+  const kubectl = kubectlBinary("1.33") ?? "";
+  it.skipIf(kubectl === "")("leaves objects that the user's kubectl apply can go on with (needs kubectl 1.33)", async () => {
+    const argv = [kubectl, "apply", "-f", join(clone, "manifests/examples/hello.yaml")];
+    expect(await run(argv, { env: { KUBECONFIG: join(folder, "kubeconfig") } })).toMatchObject({
+      code: 0,
+      stdout: "deployment.apps/hello unchanged\n",
+      stderr: "",
+    });
+  });
 
   it("finds the cluster the second time, and says so", async () => {
     const output = await succeed(["npm", "start", "--", ...flags()], { cwd: clone });
