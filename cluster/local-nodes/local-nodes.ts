@@ -64,6 +64,7 @@ export class LocalNodes {
   readonly #forwarding: Forwarding;
   readonly #lock = new KeyedLock();
   #plan: Plan | undefined;
+  #prepared = false;
 
   private constructor(options: LocalNodesOptions) {
     this.#options = options;
@@ -83,13 +84,14 @@ export class LocalNodes {
       await ensurePrivateFolder(this.#namespaceFolder);
       await this.#forwarding.acquire(plan.bridge);
       await installFirewall(plan);
+      this.#prepared = true;
       return { bridge: plan.bridge, nodeRange: plan.nodeRange, podRange: plan.podRange, hostAddress: hostAddress(plan) };
     });
   }
 
   /** Makes the node, or finds it made, and joins it to the others. */
   async ensure(name: string): Promise<LocalNode> {
-    await this.prepare();
+    if (!this.#prepared) await this.prepare();
     return this.#lock.run("cluster", async () => {
       const plan = await this.#withNode(name);
       const node = this.#describe(plan, name);
@@ -142,6 +144,7 @@ export class LocalNodes {
     await this.#lock.run("cluster", async () => {
       const plan = this.#plan;
       if (plan === undefined) return;
+      this.#prepared = false;
       for (const name of Object.keys(plan.nodes)) await this.#dismantle(plan, name);
       await (await detectCgroups(this.#options)).remove(this.#cgroup);
       await removeFirewall(plan);
