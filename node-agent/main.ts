@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -10,6 +10,7 @@ import type { AgentParts } from "./agent-parts.ts";
 import { NodeAgent } from "./agent.ts";
 import type { Cgroups } from "./cgroups/cgroups.ts";
 import { configSource } from "./config-source.ts";
+import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { ServerTls } from "./http/server.ts";
 import type { ImageService } from "./images/image-service.ts";
 import { type Machine, readMachine } from "./machine.ts";
@@ -70,7 +71,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     dns: {
       ...(clusterDns !== undefined && { clusterDns }),
       clusterDomain: options.clusterDomain ?? "cluster.local",
-      hostResolvConf: await readFile("/etc/resolv.conf", "utf8").catch(() => ""),
+      hostResolvConf: await readHostResolvConf(),
     },
     record: (object, type, reason, message, fieldPath) => recorder.event(object, type, reason, message, fieldPath),
   };
