@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { giveToOwner } from "./owner.js";
 
 const sources = ["base", "api", "client", "apiserver", "scheduler", "controller-manager", "node-agent", "cluster", "cli"];
 
@@ -30,6 +31,7 @@ export async function ensureBundle(root) {
     logLevel: "error",
   });
   await writeFile(stamp, state);
+  giveToOwner(root, "dist");
 }
 
 /** Changes with every source: their number, newest time and total size. */

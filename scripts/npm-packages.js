@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { giveToOwner } from "./owner.js";
 
 /** `npm ci`, unless what is there came from the same lock file and came whole: a killed one leaves no `.package-lock.json`. */
 export function ensureNpmPackages(root) {
@@ -21,4 +22,5 @@ export function ensureNpmPackages(root) {
     process.exit(1);
   }
   writeFileSync(stamp, hash);
+  giveToOwner(root, "node_modules");
 }
