@@ -14,7 +14,7 @@ const timers = ["setTimeout", "setInterval", "setImmediate"].map((name) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "api/generated/"] },
+  { ignores: ["dist/", "dist-*/", "node_modules/", "api/generated/"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

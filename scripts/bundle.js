@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { giveToOwner } from "./owner.js";
 
@@ -11,11 +11,12 @@ export async function ensureBundle(root) {
   const state = stateOf(root);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === state) return;
   const { build } = await import("esbuild");
-  await rm(join(root, "dist"), { recursive: true, force: true });
+  // Beside the old one, so that a command that starts meanwhile finds a whole program.
+  const fresh = join(root, `dist-${process.pid}`);
   await build({
     absWorkingDir: root,
     entryPoints: ["cli/main.ts"],
-    outdir: "dist",
+    outdir: fresh,
     bundle: true,
     splitting: true,
     platform: "node",
@@ -30,7 +31,9 @@ export async function ensureBundle(root) {
     sourcemap: "linked",
     logLevel: "error",
   });
-  await writeFile(stamp, state);
+  await writeFile(join(fresh, ".stamp"), state);
+  await rm(join(root, "dist"), { recursive: true, force: true });
+  await rename(fresh, join(root, "dist"));
   giveToOwner(root, "dist");
 }
 
