@@ -108,6 +108,16 @@ describe("packages", () => {
   });
 });
 
+describe("docs/architecture.md", () => {
+  const page = readFileSync(join(packageRoot, "docs/architecture.md"), "utf8").replace(/ +/g, " ");
+  const rowOf = ([name, values]: readonly [string, readonly string[]]): string =>
+    `| \`${name}\` | ${values.length === 0 ? "nothing" : values.map((value) => `\`${value}\``).join(", ")} |`;
+
+  it.each([...Object.entries(layers), ...Object.entries(homes)].map((entry) => [rowOf(entry)]))("says %s", (row) => {
+    expect(page).toContain(row);
+  });
+});
+
 describe("hygiene", () => {
   const rules: readonly { pattern: RegExp; instead: string; except: readonly string[] }[] = [
     { pattern: /\bDate\.now\(|\bnew Date\(\)/, instead: "take a Clock from base/ and call now()", except: ["base/clock.ts"] },
