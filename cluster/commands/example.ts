@@ -49,11 +49,19 @@ export async function applyExample(client: ApiClient): Promise<boolean> {
   return created;
 }
 
-/** With what `kubectl apply` remembers of a file, so that the next apply of a changed one knows what changed. */
+/**
+ * With what `kubectl apply` remembers of a file, so that the next apply of a changed one knows what changed. It compares the text,
+ * which Go writes with keys in order.
+ */
 function asApplied(object: Deployment): Deployment {
-  const applied = JSON.stringify({ ...object, metadata: { annotations: {}, ...object.metadata } });
+  const applied = JSON.stringify({ ...object, metadata: { annotations: {}, ...object.metadata } }, inKeyOrder);
   const annotations = { ...object.metadata.annotations, "kubectl.kubernetes.io/last-applied-configuration": `${applied}\n` };
   return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+function inKeyOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 /** Resolves when every replica is available, telling `progress` each change. Rejects when the deployment says that it gave up. */
