@@ -43,6 +43,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   markDeleted?(object: T): T;
   /** Reasons other than metadata.finalizers why a deleted object must stay for now. */
   heldBy?(object: T): readonly string[];
+  /** A delete that leaves nothing answers with the object as it last was, not with a Status. */
+  readonly answersDeleted?: boolean;
   /** What to do with dependents when the client does not say. Absent: background. */
   readonly defaultPropagation?: "background" | "orphan";
   /** Can be looked at and not be made. */

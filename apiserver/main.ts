@@ -67,7 +67,13 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
     version: serverVersion,
     checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks],
   });
-  const sockets = await serveHttps({ dispatcher: new ApiDispatcher(server), app, tls: serve.tls, listeners: serve.listeners });
+  const sockets = await serveHttps({
+    dispatcher: new ApiDispatcher(server),
+    app,
+    tls: serve.tls,
+    listeners: serve.listeners,
+    clock,
+  });
   return { handle: server.handle, port: sockets.port, close: () => sockets.close() };
 }
 

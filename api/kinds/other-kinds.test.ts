@@ -4,7 +4,6 @@ import type {
   ConfigMap,
   Deployment,
   Event,
-  Lease,
   Namespace,
   Node,
   ReplicaSet,

@@ -18,6 +18,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
   versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Pod" }],
   hasStatus: true,
   tracksGeneration: true,
+  answersDeleted: true,
   withDefaults: (pod) => ({ ...pod, spec: defaultPodOnly(defaultPodSpec(pod.spec ?? emptySpec)) }),
   prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec ?? emptySpec) } }),
   prepareForUpdate: (next, old, subresource) => {

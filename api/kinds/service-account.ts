@@ -8,6 +8,7 @@ export const serviceAccountDefinition: ResourceDefinition<ServiceAccount> = {
   singular: "serviceaccount",
   shortNames: ["sa"],
   versions: [{ version: "v1", schema: "io.k8s.api.core.v1.ServiceAccount" }],
+  answersDeleted: true,
   tableColumns: [column("Secrets", "Number of secrets its pods may mount.", { type: "integer" }), ageColumn],
   tableRow: (account, now) => [account.secrets?.length ?? 0, age(account.metadata.creationTimestamp, now)],
 };

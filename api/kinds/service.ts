@@ -14,6 +14,7 @@ export const serviceDefinition: ResourceDefinition<Service> = {
   categories: ["all"],
   versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Service" }],
   hasStatus: true,
+  answersDeleted: true,
   validateName: validateDns1035Label,
   withDefaults: (service) => ({ ...service, spec: defaultSpec(specOf(service)) }),
   prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { resolveSchema, type Schema } from "../schema.ts";
+import { goText } from "./go-text.ts";
 import { isJsonObject, setOwn, type Json, type JsonObject } from "./merge-patch.ts";
 
 /** The patch does not fit the type it is for, e.g. a list item without its merge key. */
@@ -82,7 +83,7 @@ function mergeLists(current: readonly Json[], patch: readonly Json[], key: strin
       throw new StrategicPatchError(`invalid type for list item of ${field}: every item must be an object`);
     const id = item[key];
     if (id === undefined) {
-      throw new StrategicPatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+      throw new StrategicPatchError(`map: ${goText(item)} does not contain declared merge key: ${key}`);
     }
     const matches = (other: Json): boolean => isJsonObject(other) && isDeepStrictEqual(other[key], id);
     if (item[directive] === "delete") {

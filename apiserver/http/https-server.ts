@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { Express } from "express";
+import type { Clock } from "#base/clock";
 import type { ApiDispatcher } from "./api-dispatcher.ts";
 
 export interface TlsOptions {
@@ -17,14 +19,18 @@ export interface Listener {
 /** Go's clients reuse idle connections for 90 s: whoever closes first must not be the server. */
 const keepAliveMs = 120_000;
 
+const lastWordsMs = 1_000;
+const pollMs = 20;
+
 /** Serves the API over TLS on every listener. @throws the socket's error when one cannot be bound; then none is left open. */
 export async function serveHttps(options: {
   readonly dispatcher: ApiDispatcher;
   readonly app: Express;
   readonly tls: TlsOptions;
   readonly listeners: readonly Listener[];
+  readonly clock: Clock;
 }): Promise<{ close(): Promise<void>; readonly port: number }> {
-  const { dispatcher, app, tls, listeners } = options;
+  const { dispatcher, app, tls, listeners, clock } = options;
   const servers: Server[] = [];
   try {
     for (const { address, port } of listeners) {
@@ -47,13 +53,13 @@ export async function serveHttps(options: {
       servers.push(server);
     }
   } catch (error) {
-    await Promise.all(servers.map(closeServer));
+    await Promise.all(servers.map((server) => closeServer(server, clock)));
     throw error;
   }
   const bound = servers[0]?.address();
   return {
     close: async () => {
-      await Promise.all(servers.map(closeServer));
+      await Promise.all(servers.map((server) => closeServer(server, clock)));
     },
     port: typeof bound === "object" && bound !== null ? bound.port : 0,
   };
@@ -69,9 +75,15 @@ function listen(server: Server, address: string, port: number): Promise<void> {
   });
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+/** Answers under way and watches that end with the server may finish their last words; whoever does not is cut off. */
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const closed = new AbortController();
+  server.close(() => closed.abort());
+  const deadline = clock.monotonic() + lastWordsMs;
+  while (!closed.signal.aborted && clock.monotonic() < deadline) {
+    server.closeIdleConnections();
+    await clock.sleep(pollMs, closed.signal).catch(() => undefined);
+  }
+  server.closeAllConnections();
+  if (!closed.signal.aborted) await once(closed.signal, "abort");
 }

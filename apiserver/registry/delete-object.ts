@@ -10,7 +10,7 @@ import type { WriteContext } from "./write-context.ts";
 
 /** `gone`: nothing is left. Otherwise the object as it lives on: in its grace period, or held by finalizers. */
 export type Deleted =
-  | { readonly gone: true; readonly last: Stored<KubeObject>; readonly revision: number }
+  | { readonly gone: true; readonly last: Stored<KubeObject>; readonly asItWas: CachedObject }
   | { readonly gone: false; readonly object: CachedObject };
 
 const orphanFinalizer = "orphan";
@@ -56,8 +56,8 @@ async function deleteOnce(
   const grace = old.metadata.deletionTimestamp === undefined || before === undefined ? wanted : Math.min(before, wanted);
   const held = finalizers.length > 0 || (definition.heldBy?.(old) ?? []).length > 0;
   if (!held && (grace === 0 || isForced)) {
-    if (context.dryRun) return { gone: true, last: old, revision: current.revision };
-    return { gone: true, last: old, revision: await store.remove(current) };
+    const revision = context.dryRun ? current.revision : await store.remove(current);
+    return { gone: true, last: old, asItWas: current.withRevision(revision) };
   }
   const next = marked(store, old, finalizers, isForced ? 0 : grace, clock);
   if (next === undefined || context.dryRun) return { gone: false, object: current };

@@ -23,7 +23,7 @@ export async function listObjects(
   query: URLSearchParams,
   signal: AbortSignal,
 ): Promise<ListResult> {
-  const limit = Number(query.get("limit") ?? 0);
+  const limit = wholeNumber(query, "limit");
   const version = query.get("resourceVersion") ?? "";
   const match = query.get("resourceVersionMatch") ?? "";
   const token = query.get("continue") ?? "";
@@ -50,6 +50,13 @@ export async function atVersion(store: ResourceStore, version: string, signal: A
     throw new StatusError("Timeout", message, { causes, retryAfterSeconds: 1 });
   }
   return revision;
+}
+
+/** @throws StatusError BadRequest, as Go's conversion of queries words it. */
+export function wholeNumber(query: URLSearchParams, name: string): number {
+  const text = query.get(name) ?? "";
+  if (/^[-+]?\d*$/.test(text)) return Number(text);
+  throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
 function currentItems(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] {
@@ -89,7 +96,8 @@ function page(all: readonly CachedObject[], selection: Selection, limit: number,
         items,
         resourceVersion: String(revision),
         continue: continueToken(revision, last?.key ?? ""),
-        remainingItemCount: unfiltered,
+        // Counting what a selector leaves would mean looking at all of it.
+        ...(!selection.isNarrowed && { remainingItemCount: unfiltered }),
       };
     }
     items.push(item);

@@ -1,4 +1,5 @@
 import type { KubeObject } from "#api/object";
+import { goText } from "#api/patch/go-text";
 import { applyJsonPatch } from "#api/patch/json-patch";
 import { applyMergePatch, isJsonObject, type Json } from "#api/patch/merge-patch";
 import { applyStrategicMergePatch, StrategicPatchError } from "#api/patch/strategic-merge-patch";
@@ -46,13 +47,13 @@ export function parsePatch(
     try {
       const { object, problems } = decodeStrictly({ value: patched, duplicates: [] }, expected, expected.kind);
       if (problems.length > 0 && validation === "Strict")
-        throw doesNotFit(patch, `strict decoding error: ${problems.join(", ")}`);
+        throw doesNotFit(shown(type, patch, patched), `strict decoding error: ${problems.join(", ")}`);
       if (validation === "Warn" && !warned) for (const problem of problems) warn(problem);
       warned = true;
       return { ...object, metadata: keptIdentity(object, current) };
     } catch (error) {
       if (error instanceof StatusError && error.reason === "BadRequest")
-        throw doesNotFit(patch, error.message.replace(`${expected.kind}: `, ""));
+        throw doesNotFit(shown(type, patch, patched), error.message.replace(`${expected.kind}: `, ""));
       throw error;
     }
   };
@@ -88,6 +89,11 @@ function patchDocument(type: PatchType, current: Json, patch: Json, expected: Do
   }
 }
 
-function doesNotFit(patch: Json, problem: string): StatusError {
+/** Upstream quotes a strategic patch as Go prints it, and of the others what they make. */
+function shown(type: PatchType, patch: Json, patched: Json): string {
+  return type === "application/strategic-merge-patch+json" ? goText(patch) : JSON.stringify(patched);
+}
+
+function doesNotFit(patch: string, problem: string): StatusError {
   return invalid({ group: "", kind: "" }, "", [invalidValue("patch", patch, problem)]);
 }

@@ -10,14 +10,15 @@ import { negotiate } from "./output/negotiate.ts";
 import { objectAnswer, responder, type Responder } from "./output/respond.ts";
 import { bindingDocument, bound, validateBinding } from "./binding.ts";
 import { deleteObject } from "./delete-object.ts";
-import { listObjects } from "./list-objects.ts";
+import { listObjects, wholeNumber } from "./list-objects.ts";
 import { parsePatch } from "./patch-object.ts";
 import { podLog, type NodeConnection } from "./pod-log.ts";
-import { documentTypeOf, fieldValidationOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
+import { documentTypeOf, dryRunOf, fieldValidationOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
 import type { Reader } from "./reader.ts";
 import type { ResourceStore, Written } from "./resource-store.ts";
 import { scaled, scaleDocument, scaleOf } from "./scale.ts";
 import { parseSelection } from "./selection.ts";
+import { statusOfStorageError } from "./storage-failures.ts";
 import { storageKey } from "./storage-keys.ts";
 import { watchObjects } from "./watch-objects.ts";
 import type { WriteContext } from "./write-context.ts";
@@ -41,7 +42,14 @@ export async function handleResource(
   user: UserInfo,
   dependencies: HandlerDependencies,
 ): Promise<ApiResponse> {
-  const call = new ResourceCall(store, request, user, dependencies);
+  try {
+    return await answer(request, new ResourceCall(store, request, user, dependencies));
+  } catch (error) {
+    throw statusOfStorageError(error, store.definition.type, request.name ?? "");
+  }
+}
+
+async function answer(request: ApiRequest, call: ResourceCall): Promise<ApiResponse> {
   switch (request.verb) {
     case "get":
       return call.get();
@@ -60,7 +68,7 @@ export async function handleResource(
     case "deletecollection":
       return call.deleteCollection();
     case "connect":
-      throw notFound(store.definition.type, request.name ?? "");
+      throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
   }
 }
 
@@ -83,7 +91,7 @@ class ResourceCall {
     this.#context = {
       user,
       subresource: request.subresource,
-      dryRun: parseDryRun(request.query),
+      dryRun: dryRunOf(request),
       warn: (text) => {
         if (!this.#warnings.includes(text)) this.#warnings.push(text);
       },
@@ -118,7 +126,7 @@ class ResourceCall {
     const { query, signal } = this.#request;
     const { clock, random } = this.#dependencies;
     const respond = this.#respond();
-    const seconds = Number(query.get("timeoutSeconds") ?? 0);
+    const seconds = wholeNumber(query, "timeoutSeconds");
     const timeoutMs = seconds > 0 ? seconds * 1000 : shortestWatchMs * (1 + random.float());
     return respond.watch(await watchObjects(this.#store, { selection: this.#selection(), query, timeoutMs, signal, clock }));
   }
@@ -150,7 +158,7 @@ class ResourceCall {
     const respond = this.#respond();
     const scale = this.#request.subresource === "scale" ? definition.scale : undefined;
     const expected = scale === undefined ? documentTypeOf(definition) : scaleDocument;
-    const apply = parsePatch(this.#request, expected, fieldValidationOf(this.#request.query), (text) => this.#context.warn(text));
+    const apply = parsePatch(this.#request, expected, fieldValidationOf(this.#request), (text) => this.#context.warn(text));
     if (scale !== undefined) {
       return this.#scaleWritten(
         await this.#store.update(
@@ -173,7 +181,8 @@ class ResourceCall {
     const respond = this.#respond();
     const options = this.#deleteOptions();
     const outcome = await deleteObject(this.#store, this.#key, options, this.#contextOf(options), this.#dependencies.clock);
-    if (outcome.gone) return deletedAnswer(this.#store, outcome.last);
+    if (outcome.gone && this.#store.definition.answersDeleted !== true) return deletedAnswer(this.#store, outcome.last);
+    if (outcome.gone) return respond.one(outcome.asItWas, 200, this.#warnings);
     const isAccepted = options.propagationPolicy === "Foreground" || options.orphanDependents === false;
     return respond.one(outcome.object, isAccepted ? 202 : 200, this.#warnings);
   }
@@ -197,7 +206,8 @@ class ResourceCall {
     const { definition } = this.#store;
     const mayCreate = definition.allowCreateOnUpdate === true && this.#context.subresource === undefined;
     try {
-      return await this.#store.update(this.#key, {}, () => wanted, this.#context);
+      const isBlindReplacement = (wanted.metadata.resourceVersion ?? "") === "";
+      return await this.#store.update(this.#key, {}, () => wanted, { ...this.#context, isBlindReplacement });
     } catch (error) {
       if (!mayCreate || !hasReason(error, "NotFound") || (wanted.metadata.resourceVersion ?? "") !== "") throw error;
       await this.#dependencies.authorizeCreate(this.#request, this.#user);
@@ -253,7 +263,7 @@ class ResourceCall {
   }
 
   #objectFromBody(expected: DocumentType): KubeObject {
-    const validation = fieldValidationOf(this.#request.query);
+    const validation = fieldValidationOf(this.#request);
     return objectFrom(parseDocument(this.#request, validation, expected.schema), expected, validation, (text) =>
       this.#context.warn(text),
     );
@@ -329,12 +339,4 @@ function validDeleteOptions(options: DeleteOptions): DeleteOptions {
   if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds))
     fail("gracePeriodSeconds: Invalid value: must be an integer");
   return options;
-}
-
-function parseDryRun(query: URLSearchParams): boolean {
-  const values = query.getAll("dryRun").filter((value) => value !== "");
-  if (values.some((value) => value !== "All")) {
-    throw new StatusError("BadRequest", `invalid dryRun value: ${values.join(",")}: only "All" is supported`);
-  }
-  return values.length > 0;
 }

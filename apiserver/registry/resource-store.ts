@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "#api/definition";
+import { invalidValue } from "#api/field-error";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import type { EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
@@ -141,13 +142,18 @@ export class ResourceStore {
     const wanted = await attempt(old);
     if (wanted.metadata.uid !== undefined && wanted.metadata.uid !== "") checkPreconditions(old, { uid: wanted.metadata.uid });
     const version = wanted.metadata.resourceVersion;
+    if (context.isBlindReplacement === true && definition.requiresResourceVersion === true) {
+      const cause = invalidValue("metadata.resourceVersion", "", "must be specified for an update");
+      throw invalid(type, old.metadata.name, [cause]);
+    }
     if (version !== undefined && version !== "" && version !== "0" && version !== old.metadata.resourceVersion)
       throw new StaleRead(modified);
     const oldValue = withoutResourceVersion<KubeObject>(old);
     const kept = this.#keepWhatIsNotTheirs(wanted, oldValue, context.subresource);
     const request = this.#admissionRequest("update", kept, old, context);
     const admitted = (await this.#admission.mutate({ ...request, object: this.#withDefaults(kept) })) ?? kept;
-    const counted = definition.tracksGeneration === true ? nextGeneration(admitted, oldValue) : admitted;
+    const counts = definition.tracksGeneration === true && context.subresource !== "binding";
+    const counted = counts ? nextGeneration(admitted, oldValue) : admitted;
     const next = this.#inOrder(counted);
     const causes = [
       ...validateMetadata(next.metadata, type.namespaced, () => []),
@@ -192,6 +198,8 @@ export class ResourceStore {
     const { definition } = this;
     const metadata = keptMetadata(wanted.metadata, old.metadata);
     const next: KubeObject = { ...wanted, metadata };
+    // Binding is the server's own change, of spec and status in one.
+    if (subresource === "binding") return next;
     if (subresource === "status") {
       const { status } = next as { status?: unknown };
       const merged = {

@@ -10,6 +10,8 @@ export interface Selection {
   /** The one name that can match, if the selector names it. */
   readonly name: string | undefined;
   readonly fields: FieldSelector;
+  /** By labels or fields. */
+  readonly isNarrowed: boolean;
   matches(object: KubeObject): boolean;
 }
 
@@ -22,6 +24,7 @@ export function parseSelection(definition: ResourceDefinition, namespace: string
     namespace,
     name: requiredValue(fields, "metadata.name"),
     fields,
+    isNarrowed: labels !== undefined || hasFields,
     matches: (object) =>
       (labels === undefined || labels.matches(object.metadata.labels)) &&
       (!hasFields || matchesFields(fields, fieldsOf(definition, object))),

@@ -1,7 +1,8 @@
 import type { KubeObject } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
-import { StatusError } from "#api/status";
+import { forbidden } from "#api/field-error";
+import { invalid, StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import { StorageError } from "../storage/storage.ts";
 import type { CachedEvent } from "../watch/cache-state.ts";
@@ -34,10 +35,23 @@ export async function watchObjects(store: ResourceStore, request: WatchRequest):
   if (version !== "" && !isResourceVersion(version)) {
     throw new StatusError("BadRequest", `Invalid value: "${version}": strconv.ParseUint: parsing "${version}": invalid syntax`);
   }
+  checkInitialEvents(request.query);
   const wantsInitial = request.query.get("sendInitialEvents") === "true";
   if (version === "" || wantsInitial) await store.cache.freshen(request.signal);
   if (version !== "" && version !== "0") await atVersion(store, version, request.signal);
   return follow(store, request, version, wantsInitial || version === "" || version === "0");
+}
+
+/** @throws StatusError Invalid */
+function checkInitialEvents(query: URLSearchParams): void {
+  const match = query.get("resourceVersionMatch") ?? "";
+  const asked = query.has("sendInitialEvents");
+  const forbid = (detail: string): never => {
+    const cause = forbidden("resourceVersionMatch", detail);
+    throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [cause]);
+  };
+  if (asked && match !== "NotOlderThan") forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  if (!asked && match !== "") forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
 }
 
 async function* follow(
@@ -66,7 +80,10 @@ async function* follow(
     let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
     for (;;) {
       const left = endsAt - clock.monotonic();
-      if (left <= 0) return;
+      if (left <= 0) {
+        if (bookmarks) yield [bookmark(store, seen)];
+        return;
+      }
       const nextStop = Math.min(bookmarkAt - clock.monotonic(), left > bookmarkBeforeEndMs ? left - bookmarkBeforeEndMs : left);
       const next = await within(pending, Math.max(nextStop, 0), clock, signal);
       if (next === "later") {
@@ -93,6 +110,8 @@ async function* follow(
       yield [errorEvent(new StatusError("Expired", `too old resource version: ${seen} (${store.cache.current})`))];
       return;
     }
+    // The server stops, or has lost its store: nothing was missed, and the client comes back.
+    if (error instanceof StorageError && error.reason === "Unavailable") return;
     throw error;
   } finally {
     ends.abort();

@@ -6,6 +6,8 @@ export interface WriteContext {
   readonly subresource: string | undefined;
   /** Do everything but the write itself. */
   readonly dryRun: boolean;
+  /** A PUT that names no version: whatever is there is to be replaced. */
+  readonly isBlindReplacement?: boolean;
   warn(text: string): void;
   readonly signal: AbortSignal;
 }

@@ -43,7 +43,7 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
   return {
     one: (item, status, warnings) =>
       form.as === "object" && form.mediaType === "application/json"
-        ? { kind: "object", status, warnings, object: item.object, bytes: () => item.bytes() }
+        ? encodedAnswer(item, status, warnings)
         : objectAnswer(shape(item.object), status, warnings, form),
     list: (result, warnings) => {
       const metadata = listMetadata(result);
@@ -103,10 +103,23 @@ async function* shapedEvents(
   }
 }
 
+/** Kept bytes need no parsing where nobody asks for the object. */
+function encodedAnswer(item: EncodedObject, status: number, warnings: readonly string[]): ApiResponse {
+  return {
+    kind: "object",
+    status,
+    warnings,
+    get object() {
+      return item.object;
+    },
+    bytes: () => item.bytes(),
+  };
+}
+
 /** An answer made for this one request. */
 export function objectAnswer(object: KubeObject, status: number, warnings: readonly string[], form?: OutputForm): ApiResponse {
   if (form?.mediaType === "application/yaml") {
-    const bytes = () => Buffer.from(yaml.dump(object, { lineWidth: -1, noRefs: true }));
+    const bytes = () => Buffer.from(yaml.dump(object, { lineWidth: -1, noRefs: true, sortKeys: true, noArrayIndent: true }));
     return { kind: "object", status, warnings, object, bytes, headers: { "content-type": "application/yaml" } };
   }
   return { kind: "object", status, warnings, object, bytes: () => Buffer.from(JSON.stringify(object)) };
