@@ -77,7 +77,7 @@ export class Processes {
     if (bavail * bsize < leastSpaceBytes)
       return `${name} ended: no space left on the disk that holds ${this.#paths.root}: free some and run the same command again`;
     const text = await readFile(this.logFile(name), "utf8").catch(() => "");
-    return `${name} ended: ${reasonIn(text.trimEnd().split("\n").at(-1) ?? "")}`;
+    return `${name} ended: ${lastReasonIn(text)}`;
   }
 
   async #end(identity: ProcessIdentity): Promise<void> {
@@ -96,6 +96,12 @@ export class Processes {
       return undefined;
     }
   }
+}
+
+/** A component's last word is a line of its log; a program that could not even start leaves a stack. */
+function lastReasonIn(log: string): string {
+  const lines = log.trimEnd().split("\n").slice(-40).reverse();
+  return reasonIn(lines.find((line) => line.startsWith("{") || /Error\b/.test(line)) ?? lines[0] ?? "");
 }
 
 function reasonIn(line: string): string {
