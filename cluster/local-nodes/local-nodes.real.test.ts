@@ -188,10 +188,8 @@ async function machineState(): Promise<MachineState> {
     links: (await runChecked(["ip", "-brief", "link"])).split("\n").map((line) => line.split(" ")[0] ?? ""),
     routes: await runChecked(["ip", "route"]),
     rules: await runChecked(["nft", "list", "ruleset"]),
-    cgroups: groups
-      .flat()
-      .filter((name) => name.startsWith("skiff-"))
-      .sort(),
+    // v1's are below each controller, v2's at the top.
+    cgroups: [...controllers, ...groups.flat()].filter((name) => name.startsWith("skiff-")).sort(),
     forwarding: await forwarding(),
   };
 }

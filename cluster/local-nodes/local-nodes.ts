@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock";
@@ -9,6 +8,7 @@ import { readJsonFile, writeJsonFile } from "#node-agent/runtime/json-file";
 import { KeyedLock } from "#node-agent/runtime/keyed-lock";
 import type { ProcessIdentity } from "#node-agent/runtime/process-table";
 import { identifyProcess } from "#node-agent/runtime/process-table";
+import { clusterCgroup } from "./cgroup-names.ts";
 import { installFirewall, removeFirewall } from "./firewall.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { NodeNamespaces } from "./namespaces.ts";
@@ -210,7 +210,7 @@ export class LocalNodes {
   }
 
   get #cgroup(): string {
-    return `/skiff-${createHash("sha256").update(this.#options.stateDirectory).digest("hex").slice(0, 12)}`;
+    return clusterCgroup(this.#options.stateDirectory);
   }
 
   get #namespaceFolder(): string {

@@ -8,6 +8,7 @@ import { startControlPlane } from "../control-plane.ts";
 import { openPki } from "../pki/pki.ts";
 import { readConfig, type ClusterConfig, type ClusterPaths } from "../state/cluster-config.ts";
 import { aborted } from "./aborted.ts";
+import { enterClusterCgroup } from "./enter-cgroup.ts";
 
 /**
  * The process that holds API server, controllers and scheduler. It listens on loopback and on `addresses`. Resolves when the signal
@@ -21,6 +22,7 @@ export async function runControlPlane(
 ): Promise<void> {
   const config = await readConfig(paths);
   if (config === undefined) throw new Error(`there is no cluster in ${paths.root}`);
+  if (config.nodes > 0) await enterClusterCgroup(paths, { clock: systemClock, log });
   const storage = await openStorage(config, paths, log);
   try {
     const pki = await openPki(paths.pki, systemClock, systemRandom);

@@ -12,6 +12,7 @@ import { BridgePodNetwork } from "#node-agent/network/bridge-pod-network";
 import { CrunRuntime } from "#node-agent/runtime/crun-runtime";
 import { findProgram } from "../local-nodes/missing-tools.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
+import { enterClusterCgroup } from "./enter-cgroup.ts";
 
 export interface NodeProcessOptions {
   readonly node: string;
@@ -31,6 +32,7 @@ const agentPort = 10250;
 export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const { node, address, podCidr, cgroup, server } = options;
   const clock = systemClock;
+  await enterClusterCgroup(paths, { clock, log });
   const pem = (name: string): Promise<string> => readFile(join(paths.pki, name), "utf8");
   const [ca, cert, key] = await Promise.all([pem("ca.crt"), pem(`${node}.crt`), pem(`${node}.key`)]);
   const stateDirectory = join(paths.nodes, node);

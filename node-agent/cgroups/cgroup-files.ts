@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { readFile, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
@@ -12,12 +13,19 @@ export async function readCgroupFile(path: string): Promise<string | undefined> 
   }
 }
 
+/** Never tries to create one, so that a missing one is ENOENT: the kernel says EACCES to whoever does. */
 export async function writeCgroupFile(path: string, value: string | number): Promise<void> {
   try {
-    await writeFile(path, String(value));
+    await writeFile(path, String(value), { flag: constants.O_WRONLY });
   } catch (error) {
     throw new Error(`cannot write ${value} to ${path}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Why the kernel refused: `EBUSY`, `EINVAL` … */
+export function refusalCode(error: unknown): string | undefined {
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return code ?? (cause === undefined ? undefined : refusalCode(cause));
 }
 
 /** Of a file of `key value` lines: `memory.stat`, `memory.events`, `cpu.stat`, `memory.oom_control`. */
@@ -51,10 +59,10 @@ export async function killGroup(folder: string): Promise<void> {
 }
 
 /** A killed process leaves its group a moment later, so a busy group is killed and tried again. */
-export async function removeGroup(folder: string, clock: Clock): Promise<void> {
+export async function removeGroup(folder: string, clock: Clock, kill = killGroup): Promise<void> {
   const attempts = 50;
   for (let attempt = 1; ; attempt++) {
-    await killGroup(folder);
+    await kill(folder);
     const failure = await removeBottomUp(folder);
     if (failure === undefined) return;
     if (attempt === attempts) throw new Error(`cannot remove the cgroup ${folder}: ${failure.message}`, { cause: failure });
@@ -82,7 +90,7 @@ function killOne(pid: number): void {
 }
 
 /** ENODEV: the group went away while its file was open. */
-function isGone(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
+export function isGone(error: unknown): boolean {
+  const code = refusalCode(error);
   return code === "ENOENT" || code === "ENODEV" || code === "ENOTDIR";
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { ContainerResources } from "../runtime/runtime.ts";
 import { childGroups, flatKey, killGroup, readCgroupFile, removeGroup, writeCgroupFile } from "./cgroup-files.ts";
-import type { CgroupUsage, ContainerCgroups } from "./cgroups.ts";
+import type { CgroupUsage, MachineCgroups } from "./cgroups.ts";
 
 /** One mounted hierarchy. `controllers` is empty for a named one (`name=systemd`), where runtimes leave folders too. */
 export interface Hierarchy {
@@ -12,7 +12,7 @@ export interface Hierarchy {
 }
 
 /** cgroup v1: a group is a folder in each of several hierarchies. */
-export class CgroupsV1 implements ContainerCgroups {
+export class CgroupsV1 implements MachineCgroups {
   readonly version = 1;
   readonly #hierarchies: readonly Hierarchy[];
   readonly #strayFolders: readonly string[];
@@ -53,6 +53,10 @@ export class CgroupsV1 implements ContainerCgroups {
 
   async kill(path: string): Promise<void> {
     await Promise.all(this.#hierarchies.map(({ mountPoint }) => killGroup(join(mountPoint, path))));
+  }
+
+  async enter(path: string, pid: number): Promise<void> {
+    for (const { mountPoint } of this.#hierarchies) await writeCgroupFile(join(mountPoint, path, "cgroup.procs"), pid);
   }
 
   async usage(path: string): Promise<CgroupUsage | undefined> {

@@ -24,6 +24,12 @@ export interface ContainerCgroups extends Cgroups {
   kill(path: string): Promise<void>;
 }
 
+/** The machine's groups, for whoever looks after them all. */
+export interface MachineCgroups extends ContainerCgroups {
+  /** Moves a process with all its threads into a group that is there and has none below it. What it starts from now on follows. */
+  enter(path: string, pid: number): Promise<void>;
+}
+
 export interface CgroupUsage {
   readonly cpuNanoseconds: number;
   readonly workingSetBytes: number;

@@ -28,6 +28,19 @@ describe("parseCgroupLayout", () => {
     expect(parseCgroupLayout(line("/sys/fs/cgroup", "cgroup2", "rw"))).toEqual({ version: 2, mountPoint: "/sys/fs/cgroup" });
   });
 
+  it("takes what is mounted at the usual place, wherever else it is mounted", () => {
+    const mountinfo = [
+      line("/tmp/root/sys/fs/cgroup/unified", "cgroup2", "rw"),
+      line("/tmp/root/sys/fs/cgroup/memory", "cgroup", "rw,memory"),
+      line("/sys/fs/cgroup/memory", "cgroup", "rw,memory"),
+    ].join("\n");
+    expect(parseCgroupLayout(mountinfo)).toEqual({
+      version: 1,
+      hierarchies: [{ mountPoint: "/sys/fs/cgroup/memory", controllers: ["memory"] }],
+    });
+    expect(parseCgroupLayout(line("/elsewhere", "cgroup2", "rw"))).toEqual({ version: 2, mountPoint: "/elsewhere" });
+  });
+
   it("says so when there is neither", () => {
     expect(() => parseCgroupLayout("")).toThrow("no control groups are mounted");
   });

@@ -5,10 +5,10 @@ import type { Clock } from "#base/clock";
 import { CgroupsV1 } from "./cgroups-v1.ts";
 import type { Hierarchy } from "./cgroups-v1.ts";
 import { CgroupsV2 } from "./cgroups-v2.ts";
-import type { ContainerCgroups } from "./cgroups.ts";
+import type { MachineCgroups } from "./cgroups.ts";
 
 /** Looks at what this process's mount namespace has mounted. @throws Error when there are no control groups */
-export async function detectCgroups({ clock }: { clock: Clock }): Promise<ContainerCgroups> {
+export async function detectCgroups({ clock }: { clock: Clock }): Promise<MachineCgroups> {
   const layout = parseCgroupLayout(await readFile("/proc/self/mountinfo", "utf8"));
   if (layout.version === 1) return new CgroupsV1({ hierarchies: layout.hierarchies, strayFolders: strayFolders(layout), clock });
   return new CgroupsV2({ mountPoint: layout.mountPoint, clock });
@@ -27,9 +27,14 @@ function strayFolders({ hierarchies, hybrid }: Extract<CgroupLayout, { version: 
   return hybrid === undefined && existsSync(folder) ? [folder] : [];
 }
 
-/** A memory controller in v1 decides for v1, whatever v2 tree lies beside it. */
+/**
+ * A memory controller in v1 decides for v1, whatever v2 tree lies beside it. The same trees may be mounted elsewhere too, in a chroot
+ * say: what the runtimes use is at the usual place.
+ */
 export function parseCgroupLayout(mountinfo: string): CgroupLayout {
-  const mounts = mountinfo.split("\n").flatMap(parseMount);
+  const all = mountinfo.split("\n").flatMap(parseMount);
+  const usual = all.filter(({ mountPoint }) => `${mountPoint}/`.startsWith("/sys/fs/cgroup/"));
+  const mounts = usual.some(({ type }) => type.startsWith("cgroup")) ? usual : all;
   const hierarchies = mounts
     .filter(({ type }) => type === "cgroup")
     .map(({ mountPoint, options }) => ({ mountPoint, controllers: options.filter((option) => knownControllers.has(option)) }));

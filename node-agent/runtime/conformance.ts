@@ -190,7 +190,7 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeInANode
 
     it("runs as the user and the groups it was given", async () => {
       const security = { ...plain, runAsUser: 1000, runAsGroup: 4000, supplementalGroups: [5000] };
-      expect((await shell("id -u; id -g; id -G; touch /etc/x || echo refused", { security })).output).toMatch(
+      expect((await shell("id -u; id -g; id -G; touch /etc/x 2>&1 || echo refused", { security })).output).toMatch(
         /^1000\n4000\n4000 1002 5000\n[^]*refused\n$/,
       );
     });
@@ -284,7 +284,7 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeInANode
     it("kills an executed command that takes too long, inside the container too", async () => {
       const sandbox = await runPod();
       const id = await run(sandbox);
-      const result = await node.runtime.exec(id, ["sh", "-c", "echo begun; exec sleep 77"], { timeoutMs: 300 });
+      const result = await node.runtime.exec(id, ["sh", "-c", "echo begun; exec sleep 77"], { timeoutMs: 1500 });
       expect(result).toEqual({ stdout: "begun\n", stderr: "" });
       expect((await node.runtime.exec(id, ["ps"], { timeoutMs: 5000 })).stdout).not.toContain("sleep 77");
       expect(await find(id)).toMatchObject({ state: "running" });

@@ -11,8 +11,6 @@ import { fetchKernel } from "./kernel.ts";
 export interface BootOptions {
   /** After that long the machine is no more, whatever it does. */
   readonly lifetimeMs: number;
-  /** `kvm:tcg` takes the processor's help where there is any; `tcg` never. */
-  readonly accelerator?: string;
 }
 
 /**
@@ -20,6 +18,8 @@ export interface BootOptions {
  * it writes stays in its memory. Commands run in it as in a login session, one at a time. No network leads out.
  */
 export class V2Machine {
+  /** A folder of the host that both can write: /run/machine inside. */
+  readonly share: string;
   readonly #folder: string;
   readonly #qemu: ReturnType<typeof start>;
   readonly #lifetime: NodeJS.Timeout;
@@ -27,18 +27,19 @@ export class V2Machine {
 
   private constructor(folder: string, qemu: ReturnType<typeof start>, lifetimeMs: number) {
     this.#folder = folder;
+    this.share = join(folder, "share");
     this.#qemu = qemu;
     this.#lifetime = setTimeout(() => qemu.child.kill("SIGKILL"), lifetimeMs);
   }
 
-  static async boot({ lifetimeMs, accelerator = "kvm:tcg" }: BootOptions): Promise<V2Machine> {
+  static async boot({ lifetimeMs }: BootOptions): Promise<V2Machine> {
     const folder = await mkdtemp(join(tmpdir(), "skiff-v2-machine-"));
     try {
       const kernel = await fetchKernel(join(folder, "kernel"));
       const ramDisk = await buildInitialRamDisk(folder, kernel);
       await mkdir(join(folder, "share"));
       await copyFile(join(packageRoot, "test/e2e/v2-machine/serve.sh"), join(folder, "share/serve.sh"));
-      const qemu = start(qemuCommand({ folder, accelerator, image: kernel.image, modules: kernel.modules, ramDisk }));
+      const qemu = start(qemuCommand({ folder, image: kernel.image, modules: kernel.modules, ramDisk }));
       const machine = new V2Machine(folder, qemu, lifetimeMs);
       await machine.#answer("ready").catch(async (error: unknown) => {
         await machine.powerOff();
@@ -54,7 +55,7 @@ export class V2Machine {
   /** Runs a shell script in the package's folder. Its exit code is for the caller to judge. @throws Error when the machine ends first */
   async run(script: string): Promise<Ran> {
     const id = String(++this.#commands);
-    const file = (suffix: string): string => join(this.#folder, "share", `${id}.${suffix}`);
+    const file = (suffix: string): string => join(this.share, `${id}.${suffix}`);
     await writeFile(file("sh"), `${preamble}\n${script}\n`);
     this.#qemu.child.stdin?.write(`${id}\n`);
     const code = await this.#answer(id);
@@ -83,7 +84,10 @@ export class V2Machine {
       const found = new RegExp(`^${word} (\\d+)\\r?$`, "m").exec(output.stdout);
       if (found !== null) return Number(found[1]);
       if (hasEnded(child)) throw new Error(`the machine ended before it answered:\n${await this.#lastWords()}`);
-      await Promise.race([once(child.stdout ?? child, "data"), once(child, "close")]);
+      const seen = new AbortController();
+      const { signal } = seen;
+      await Promise.race([once(child.stdout ?? child, "data", { signal }), once(child, "close", { signal })]);
+      seen.abort();
     }
   }
 
@@ -101,12 +105,11 @@ cd ${packageRoot}
 
 function qemuCommand(options: {
   readonly folder: string;
-  readonly accelerator: string;
   readonly image: string;
   readonly modules: string;
   readonly ramDisk: string;
 }): readonly string[] {
-  const { folder, image, modules, ramDisk, accelerator } = options;
+  const { folder, image, modules, ramDisk } = options;
   const shared = (tag: string, path: string, access: string): string[] => [
     ...["-fsdev", `local,id=${tag},path=${path},security_model=none,multidevs=remap,${access}`],
     ...["-device", `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`],
@@ -114,7 +117,8 @@ function qemuCommand(options: {
   return [
     // It does not outlive the test, whatever ends that.
     ...["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"],
-    ...["-machine", `accel=${accelerator}`, "-cpu", "max", "-smp", "2", "-m", "3072", "-no-reboot"],
+    // Emulated throughout: hardware help that is there is not always help that works.
+    ...["-machine", "accel=tcg", "-cpu", "max", "-smp", "2", "-m", "3072", "-no-reboot"],
     ...["-kernel", image, "-initrd", ramDisk, "-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
     ...["-serial", `file:${join(folder, "console")}`, "-serial", "stdio"],
     ...shared("host", "/", "readonly=on"),
