@@ -60,6 +60,12 @@ describe("unimplementedFields", () => {
     ]);
   });
 
+  it("warns of a host's port, unless the pod is on the host's network anyway", () => {
+    const containers = [{ name: "web", ports: [{ containerPort: 80, hostPort: 80 }] }];
+    expect(unimplementedFields({ containers })).toEqual(["containers[0].ports[0].hostPort"]);
+    expect(unimplementedFields({ containers, hostNetwork: true })).toEqual([]);
+  });
+
   it("says nothing of what is acted on, of what is empty, and of what is so anyway", () => {
     const spec = {
       containers: [{ ...main, stdin: false, lifecycle: {}, securityContext: { procMount: "Default", runAsUser: 1 } }],

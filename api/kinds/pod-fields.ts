@@ -228,7 +228,9 @@ const asItIs: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Paths below the spec, e.g. `containers[0].lifecycle.preStop`, of what is set and not acted on. */
 export function unimplementedFields(spec: PodSpec): string[] {
-  return below("PodSpec", spec, "");
+  const found = below("PodSpec", spec, "");
+  // On the node's own network a port of the container is a port of the host, without anybody's doing.
+  return spec.hostNetwork === true ? found.filter((path) => !path.endsWith(".hostPort")) : found;
 }
 
 function below(type: string, object: object, path: string): string[] {
