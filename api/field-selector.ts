@@ -33,7 +33,7 @@ export function requiredValue(selector: FieldSelector, field: string): string | 
   return selector.requirements.find((requirement) => requirement.field === field && requirement.operator === "=")?.value;
 }
 
-export function escapeFieldValue(value: string): string {
+function escapeFieldValue(value: string): string {
   return value.replace(/[\\,=]/g, (character) => `\\${character}`);
 }
 

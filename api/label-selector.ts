@@ -19,8 +19,7 @@ export interface LabelSelector {
   matches(labels: Labels | undefined): boolean;
 }
 
-export const selectsEverything: LabelSelector = selectorOf([]);
-export const selectsNothing: LabelSelector = { requirements: undefined, matches: () => false };
+const selectsNothing: LabelSelector = { requirements: undefined, matches: () => false };
 
 /**
  * `a=b,c!=d,e in (x,y),f notin (z),g,!h,i>1`.

@@ -61,7 +61,7 @@ export function parseQuantity(quantity: string | number): QuantityValue {
 }
 
 /** The form an API server stores: no fraction, the largest suffix that loses nothing. */
-export function formatQuantity(quantity: QuantityValue): string {
+function formatQuantity(quantity: QuantityValue): string {
   const { nanos, format, text } = quantity;
   if (nanos === 0n) return "0";
   if (text !== undefined) return text;

@@ -39,9 +39,3 @@ export function resolveSchema(schema: Schema): Schema {
   const name = referencedName(schema);
   return name === undefined ? schema : (schemaDefinitions()[name] ?? {});
 }
-
-/** The OpenAPI name of a built-in kind. */
-export function definitionName(group: string, version: string, kind: string): string {
-  const packageName = group === "" ? "core" : (group.split(".")[0] ?? group);
-  return `io.k8s.api.${packageName}.${version}.${kind}`;
-}

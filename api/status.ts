@@ -68,7 +68,7 @@ export function hasReason(error: unknown, ...reasons: StatusReason[]): error is 
   return error instanceof StatusError && reasons.includes(error.reason);
 }
 
-export function isReason(reason: string | undefined): reason is StatusReason {
+function isReason(reason: string | undefined): reason is StatusReason {
   return reason !== undefined && reason in codes;
 }
 

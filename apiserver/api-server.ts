@@ -57,16 +57,24 @@ export class ApiServer {
   }
 
   readonly handle: Handle = async (request) => {
+    const warnings: string[] = [];
     try {
       const user = await authenticate(request.credentials, this.#options.tokens);
       await this.#authorize(request, user, request.verb);
       const store = this.#storeOf(request);
       const { clock, random, nodes } = this.#options;
       const authorizeCreate = (asked: ApiRequest, who: UserInfo): Promise<void> => this.#authorize(asked, who, "create");
-      return await handleResource(store, request, user, { reader: this.registry, nodes, clock, random, authorizeCreate });
+      return await handleResource(store, request, user, {
+        reader: this.registry,
+        nodes,
+        clock,
+        random,
+        warnings,
+        authorizeCreate,
+      });
     } catch (error) {
       if (request.signal.aborted) throw error;
-      return this.failure(error);
+      return this.failure(error, warnings);
     }
   };
 
@@ -78,7 +86,7 @@ export class ApiServer {
   }
 
   /** The one place where the unexpected becomes an answer: generic to the client, the cause to the log. */
-  failure(error: unknown): ApiResponse {
+  failure(error: unknown, warnings: readonly string[] = []): ApiResponse {
     const known = error instanceof StatusError ? error : this.#internalError(error);
     const status = known.toStatus() as unknown as KubeObject;
     const seconds = known.details.retryAfterSeconds;
@@ -86,7 +94,7 @@ export class ApiServer {
     return {
       kind: "object",
       status: known.code,
-      warnings: [],
+      warnings,
       headers,
       object: status,
       bytes: () => Buffer.from(JSON.stringify(status)),

@@ -26,7 +26,7 @@ export function validateSelectorAndTemplate(
   return [...errors, ...validateTemplate(template, "spec.template")];
 }
 
-export function validateTemplate(template: PodTemplateSpec | undefined, at: string): FieldError[] {
+function validateTemplate(template: PodTemplateSpec | undefined, at: string): FieldError[] {
   const spec = template?.spec ?? { containers: [] };
   const errors = [
     ...validateLabels(template?.metadata?.labels, `${at}.labels`),

@@ -29,7 +29,7 @@ export async function authenticate(credentials: Credentials, tokens: readonly To
   }
 }
 
-export function unauthorized(): StatusError {
+function unauthorized(): StatusError {
   return new StatusError("Unauthorized", "Unauthorized");
 }
 

@@ -94,7 +94,7 @@ function decideReferenced(
 }
 
 /** The Secrets, ConfigMaps or ServiceAccounts a pod needs on its node. */
-export function referencedNames(pod: Pod, resource: string): ReadonlySet<string> {
+function referencedNames(pod: Pod, resource: string): ReadonlySet<string> {
   const names = new Set<string | undefined>();
   const spec = pod.spec;
   if (resource === "serviceaccounts") return new Set([spec?.serviceAccountName ?? "default"]);

@@ -28,6 +28,8 @@ export interface HandlerDependencies {
   readonly nodes: NodeConnection;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where what clients are warned of is collected: a refusal carries it, too. */
+  readonly warnings: string[];
   /** An apply or update that turns out to create must be allowed that too. @throws StatusError Forbidden */
   authorizeCreate(request: ApiRequest, user: UserInfo): Promise<void>;
 }
@@ -78,7 +80,7 @@ class ResourceCall {
   readonly #request: ApiRequest;
   readonly #user: UserInfo;
   readonly #dependencies: HandlerDependencies;
-  readonly #warnings: string[] = [];
+  readonly #warnings: string[];
   readonly #context: WriteContext;
   readonly #key: ObjectKey;
 
@@ -87,6 +89,7 @@ class ResourceCall {
     this.#request = request;
     this.#user = user;
     this.#dependencies = dependencies;
+    this.#warnings = dependencies.warnings;
     this.#key = { namespace: request.namespace ?? "", name: request.name ?? "" };
     this.#context = {
       user,

@@ -77,11 +77,12 @@ async function* follow(
     const changes = store.cache.watchCached(prefix, seen, signal)[Symbol.asyncIterator]();
     let pending = quiet(changes.next());
     let bookmarkDue = false;
+    let bookmarked: number | undefined;
     let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
     for (;;) {
       const left = endsAt - clock.monotonic();
       if (left <= 0) {
-        if (bookmarks) yield [bookmark(store, seen)];
+        if (bookmarks && seen !== bookmarked) yield [bookmark(store, seen)];
         return;
       }
       const nextStop = Math.min(bookmarkAt - clock.monotonic(), left > bookmarkBeforeEndMs ? left - bookmarkBeforeEndMs : left);
@@ -97,6 +98,7 @@ async function* follow(
       if ("progress" in next.value) {
         seen = Math.max(seen, next.value.progress);
         if (bookmarkDue) yield [bookmark(store, seen)];
+        if (bookmarkDue) bookmarked = seen;
         bookmarkDue = false;
         continue;
       }
@@ -141,7 +143,7 @@ function bookmark(store: ResourceStore, revision: number, annotations?: Readonly
   return { type: "BOOKMARK", object, bytes: () => eventLine("BOOKMARK", Buffer.from(JSON.stringify(object))) };
 }
 
-export function errorEvent(error: StatusError): EncodedEvent {
+function errorEvent(error: StatusError): EncodedEvent {
   const object = error.toStatus() as unknown as KubeObject;
   return { type: "ERROR", object, bytes: () => eventLine("ERROR", Buffer.from(JSON.stringify(object))) };
 }

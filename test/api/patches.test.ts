@@ -186,6 +186,11 @@ describe.each(waysIn)("bodies %s", (_way, start) => {
     ]);
   });
 
+  test("that are refused are still warned of", async () => {
+    const { status, warnings } = await api.request("POST", pods, { body: { ...pod("A"), specc: {} } });
+    expect([status, warnings]).toEqual([422, ['unknown field "specc"']]);
+  });
+
   test("larger than an object may be are refused", async () => {
     const { status, body } = await api.request("POST", configMaps, {
       body: configMap("large", { metadata: { name: "large", managedFields: [{ manager: "x".repeat(1_600_000) }] } }),
