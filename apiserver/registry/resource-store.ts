@@ -118,11 +118,13 @@ export class ResourceStore {
       const current = tries === 1 ? await this.#recent(key) : await this.getLive(key);
       if (current === undefined) throw notFound(type, key.name);
       try {
-        return await this.#updateOnce(current, preconditions, attempt, context);
+        const written = await this.#updateOnce(current, preconditions, attempt, context);
+        // Only a write finds out by itself that it began from something old.
+        if (tries > 1 || written.object !== current || (await this.#isLatest(current, key))) return written;
       } catch (error) {
         const stale = error instanceof StaleRead || (error instanceof StorageError && error.reason === "Conflict");
-        if (!stale) throw error;
         // What the first attempt read may have been the cache's; what a later one read was the truth.
+        if (!stale && (tries > 1 || (await this.#isLatest(current, key)))) throw error;
         if (error instanceof StaleRead && tries > 1) throw conflict(type, key.name, error.message);
       }
     }
@@ -192,6 +194,10 @@ export class ResourceStore {
   /** The cache's word is enough to try with: the swap tells when it was old. */
   async #recent(key: ObjectKey): Promise<CachedObject | undefined> {
     return this.cache.getCached(storageKey(this.definition.type, key)) ?? this.getLive(key);
+  }
+
+  async #isLatest(object: CachedObject, key: ObjectKey): Promise<boolean> {
+    return (await this.getLive(key))?.revision === object.revision;
   }
 
   #keepWhatIsNotTheirs(wanted: KubeObject, old: KubeObject, subresource: string | undefined): KubeObject {
