@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import type { KubeObject } from "#api/object";
 import { errorFromStatus, StatusError } from "#api/status";
-import { deepFreeze } from "./deep-freeze.ts";
+import { deepFreeze } from "#base/deep-freeze";
 import { resourcePath } from "./resource-path.ts";
 import type { Answer, Call, RawWatchEvent, Transport } from "./transport.ts";
 

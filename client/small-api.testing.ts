@@ -1,7 +1,7 @@
 import { apiVersionOf, type ResourceType } from "#api/resource-type";
 import type { KubeObject, Stored } from "#api/object";
 import { alreadyExists, conflict, notFound, StatusError } from "#api/status";
-import { deepFreeze } from "./deep-freeze.ts";
+import { deepFreeze } from "#base/deep-freeze";
 import type { Answer, Call, RawWatchEvent, Transport } from "./transport.ts";
 
 type AnyObject = Stored<KubeObject> & Record<string, unknown>;

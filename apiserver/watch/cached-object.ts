@@ -1,3 +1,4 @@
+import { deepFreeze } from "#base/deep-freeze";
 import type { KubeObject, Stored } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import type { Entry, Revision } from "../storage/storage.ts";
@@ -55,9 +56,3 @@ export class CachedObject implements EncodedObject, Entry {
 }
 
 export type ObjectEventType = "ADDED" | "MODIFIED" | "DELETED";
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null) return value;
-  for (const child of Object.values(value)) deepFreeze(child);
-  return Object.freeze(value);
-}
