@@ -3,18 +3,11 @@ import type { ContainerStatus, PodCondition, PodStatus } from "#api/generated/ty
 import { containerStatuses } from "./container-status.ts";
 import { podConditions } from "./pod-conditions.ts";
 import type { Verdict } from "./pod-plan.ts";
-import { initContainersOf, isSidecar, restartPolicyOf, specOf, type StoredPod } from "./pod-spec.ts";
-import { currentSandbox, type Waiting } from "./pod-view.ts";
-import type { ProbeState } from "./probes/probe-state.ts";
-import type { Container, Sandbox } from "./runtime/runtime.ts";
+import { initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
+import { currentSandbox, type Waiting, type PodView } from "./pod-view.ts";
 
 /** What a pod's status is made of. */
-export interface StatusInput {
-  readonly pod: StoredPod;
-  readonly now: number;
-  readonly sandboxes: readonly Sandbox[];
-  readonly containers: readonly Container[];
-  readonly probes: ReadonlyMap<string, ProbeState>;
+export interface StatusInput extends Pick<PodView, "pod" | "now" | "sandboxes" | "containers" | "probes"> {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** What containers said when they ended, by id. */
   readonly terminationMessages: ReadonlyMap<string, string>;

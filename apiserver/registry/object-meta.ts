@@ -14,16 +14,8 @@ export function generateName(base: string, random: Random): string {
 
 /** The fields that only the server sets, for an object that is about to be stored for the first time. */
 export function newMetadata(metadata: ObjectMeta, definition: ResourceDefinition, clock: Clock, random: Random): ObjectMeta {
-  const {
-    resourceVersion: _,
-    selfLink: __,
-    deletionTimestamp: ___,
-    deletionGracePeriodSeconds: ____,
-    generation: _____,
-    ...rest
-  } = metadata;
   return {
-    ...rest,
+    ...withoutServerFields(metadata),
     uid: random.uuid(),
     ...(definition.tracksGeneration === true && { generation: 1 }),
     creationTimestamp: timestamp(clock.now()),
@@ -32,16 +24,8 @@ export function newMetadata(metadata: ObjectMeta, definition: ResourceDefinition
 
 /** Takes from the stored object what an update cannot change and may leave out. */
 export function keptMetadata(next: ObjectMeta, old: ObjectMeta): ObjectMeta {
-  const {
-    resourceVersion: _,
-    selfLink: __,
-    deletionTimestamp: ___,
-    deletionGracePeriodSeconds: ____,
-    generation: _____,
-    ...rest
-  } = next;
   return {
-    ...rest,
+    ...withoutServerFields(next),
     ...(next.uid === undefined && old.uid !== undefined && { uid: old.uid }),
     ...(old.generation !== undefined && { generation: old.generation }),
     ...(old.creationTimestamp !== undefined && { creationTimestamp: old.creationTimestamp }),
@@ -49,6 +33,19 @@ export function keptMetadata(next: ObjectMeta, old: ObjectMeta): ObjectMeta {
     ...(old.deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds: old.deletionGracePeriodSeconds }),
     ...(old.generateName !== undefined && next.generateName === undefined && { generateName: old.generateName }),
   };
+}
+
+/** What is left of a client's metadata when it may not say what only the server knows. */
+function withoutServerFields(metadata: ObjectMeta): ObjectMeta {
+  const {
+    resourceVersion: _,
+    selfLink: __,
+    deletionTimestamp: ___,
+    deletionGracePeriodSeconds: ____,
+    generation: _____,
+    ...rest
+  } = metadata;
+  return rest;
 }
 
 export function withoutResourceVersion<T extends KubeObject>(object: T): T {
