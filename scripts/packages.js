@@ -23,6 +23,12 @@ const tools = [
   { any: ["skopeo"], for: "test", why: "pushes images to it", packages: { default: "skopeo" } },
   { any: ["runc"], for: "test", why: "is the second runtime under test", packages: { default: "runc" } },
   { any: ["curl"], for: "test", why: "asks pods", packages: { default: "curl" } },
+  {
+    any: ["qemu-system-x86_64"],
+    for: "test",
+    why: "is a machine with cgroup v2 alone",
+    packages: { default: "qemu-system-x86", dnf: "qemu-system-x86-core", pacman: "qemu-system-x86" },
+  },
 ];
 
 const managers = [

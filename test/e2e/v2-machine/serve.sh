@@ -34,7 +34,7 @@ exec < /dev/ttyS1 > /dev/ttyS1 2> /dev/ttyS0
 echo "ready 0"
 while read -r id; do
   code=0
-  $bb sh -c "echo \$\$ > $session/cgroup.procs; exec $bb sh $share/$id.sh" \
+  $bb sh -c "echo \$\$ > $session/cgroup.procs; exec /bin/sh $share/$id.sh" \
     < /dev/null > "$share/$id.out" 2> "$share/$id.err" || code=$?
   echo "$id $code"
 done

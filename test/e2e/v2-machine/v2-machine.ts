@@ -52,12 +52,17 @@ export class V2Machine {
     }
   }
 
-  /** Runs a shell script in the package's folder. Its exit code is for the caller to judge. @throws Error when the machine ends first */
-  async run(script: string): Promise<Ran> {
+  /**
+   * Runs a shell script in the package's folder. Its exit code is for the caller to judge. `onStart` is told where both
+   * outputs grow meanwhile. @throws Error when the machine ends first
+   */
+  async run(script: string, onStart?: (files: { stdout: string; stderr: string }) => void): Promise<Ran> {
     const id = String(++this.#commands);
     const file = (suffix: string): string => join(this.share, `${id}.${suffix}`);
     await writeFile(file("sh"), `${preamble}\n${script}\n`);
+    await Promise.all(["out", "err"].map((suffix) => writeFile(file(suffix), "")));
     this.#qemu.child.stdin?.write(`${id}\n`);
+    onStart?.({ stdout: file("out"), stderr: file("err") });
     const code = await this.#answer(id);
     const [stdout, stderr] = await Promise.all(["out", "err"].map((suffix) => readFile(file(suffix), "utf8")));
     return { code, stdout: stdout ?? "", stderr: stderr ?? "" };
