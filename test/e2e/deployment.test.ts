@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { packageRoot } from "#base/package-root";
@@ -17,6 +18,7 @@ const selector = "app=nginx";
 describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && ` (skipped: ${reason})`}`, () => {
   let before: HostState;
   let podsBefore: readonly string[];
+  let mountsBefore: readonly string[];
   let registry: TestRegistry;
   let folder: string;
   let cluster: TestCluster;
@@ -29,6 +31,7 @@ describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && 
     await registry.push(await buildNginxImage(folder, "library/nginx", "1.14.2"), "1.14.2", "library/nginx");
     cluster = await TestCluster.create("e2e-nginx");
     await cluster.up("--registry-mirror", `docker.io=http://${registry.host}`);
+    mountsBefore = await cluster.nodeMounts(3);
   }, 180_000);
 
   afterAll(async () => {
@@ -165,6 +168,9 @@ describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && 
           return items.length === 0;
         },
         60_000,
+      );
+      await eventually("no mounts and namespaces of pods in the nodes", async () =>
+        isDeepStrictEqual(await cluster.nodeMounts(3), mountsBefore),
       );
       await eventually("no containers and cgroups", async () => {
         const now = await hostState();

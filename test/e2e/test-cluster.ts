@@ -66,6 +66,22 @@ export class TestCluster {
     return new Kubectl(kubectlBinary(version) ?? "", this.env);
   }
 
+  /** What is mounted in its nodes, root file systems and pods' namespaces among it, as `node-1 MOUNT POINT` in order. */
+  async nodeMounts(nodes: number): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (let index = 1; index <= nodes; index++) {
+      const namespace = join(this.folder, "state", this.name, "nodes/namespaces", `node-${index}`, "mnt");
+      const mounts = await succeed(["nsenter", `--mount=${namespace}`, "cat", "/proc/self/mounts"]);
+      found.push(
+        ...mounts
+          .trim()
+          .split("\n")
+          .map((line) => `node-${index} ${line.split(" ")[1] ?? ""}`),
+      );
+    }
+    return found.sort();
+  }
+
   /** Of a process of this cluster: `control-plane`, `node-1` … */
   async pidOf(name: string): Promise<number> {
     const text = await readFile(join(this.folder, "state", this.name, "run", `${name}.pid`), "utf8");
