@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, readdir, rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 const setting = "/proc/sys/net/ipv4/ip_forward";
 
@@ -31,7 +31,11 @@ export class Forwarding {
     await rm(this.#original, { force: true });
     // Another cluster may have come up between the look and the change.
     if (await this.#isNeeded()) await this.#turnOn();
-    else await rm(this.#folder, { recursive: true, force: true });
+    else {
+      await rm(this.#folder, { recursive: true, force: true });
+      // Others may keep something of theirs in it.
+      await rmdir(dirname(this.#folder)).catch(() => undefined);
+    }
   }
 
   async #turnOn(): Promise<void> {
