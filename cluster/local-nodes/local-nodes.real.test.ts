@@ -9,6 +9,7 @@ import { identifyProcess, isAlive } from "#node-agent/runtime/process-table";
 import { runChecked, runCommand } from "#node-agent/runtime/run-command";
 import type { ContainerConfig } from "#node-agent/runtime/runtime";
 import { openRuntimeInANode } from "#node-agent/runtime/runtime-in-a-node";
+import { spawnDetached } from "../processes/spawn-detached.ts";
 import { LocalNodes } from "./local-nodes.ts";
 import { missingTools } from "./missing-tools.ts";
 import { enterNode } from "./namespaces.ts";
@@ -88,13 +89,10 @@ describe.skipIf(skip)(skip ? `local nodes (skipped: ${reason})` : "local nodes",
     expect(await two.fetchFromPod(`http://${one.ip}:8080/`)).toBe("node-1\n");
     expect(await one.fetchFromPod(`http://${one.ip}:8080/`)).toBe("node-1\n");
 
-    const agent = await nodes.spawnInNode("node-1", ["sleep", "1000"], {
-      outputFile: join(folder, "agent.log"),
-      env: { PATH: "/usr/bin:/bin" },
-    });
+    const agent = await spawnDetached([...enterNode(first.namespaces), "sleep", "1000"], join(folder, "agent.log"));
     await nodes.teardown();
     await nodes.teardown();
-    expect(await isAlive(agent)).toBe(false);
+    expect(await isAlive(agent!)).toBe(false);
     for (const pod of [one, two]) expect(await isAlive(pod.process)).toBe(false);
     for (const cleanup of cleanups.splice(0)) await cleanup();
     expect(await machineState()).toEqual(before);
@@ -127,27 +125,23 @@ describe.skipIf(skip)(skip ? `local nodes (skipped: ${reason})` : "local nodes",
     await again.ensure("node-1");
     expect(await machineState()).toEqual(made);
     expect((await runCommand([...enterNode(node.namespaces), "ip", "route"])).stdout).toContain("default via");
-    await again.removeNode("node-1");
-    await again.removeNode("node-1");
-    expect(again.list()).toEqual([]);
+    await again.teardown();
+    expect(await machineState()).toEqual(before);
   });
 
   it("starts processes in a node that see its network and outlive their parent", async () => {
     const nodes = await open("one");
     const node = await nodes.ensure("node-1");
     const outputFile = join(folder, "out.log");
-    const script = "ip -4 -brief address show eth0; pwd; grep -c unified /proc/self/mountinfo; echo $ONLY; exec sleep 1000";
-    const agent = await nodes.spawnInNode("node-1", ["sh", "-c", script], {
-      outputFile,
-      env: { ONLY: "this", PATH: "/usr/sbin:/usr/bin:/bin" },
-    });
-    await expect.poll(() => readFile(outputFile, "utf8")).toContain("this\n");
+    const script = "ip -4 -brief address show eth0; pwd; grep -c unified /proc/self/mountinfo; echo done; exec sleep 1000";
+    const agent = await spawnDetached([...enterNode(node.namespaces), "sh", "-c", script], outputFile);
+    await expect.poll(() => readFile(outputFile, "utf8")).toContain("done\n");
     const output = await readFile(outputFile, "utf8");
     expect(output).toContain(`${node.address}/24`);
     expect(output).toContain("\n/\n");
-    expect(await isAlive(agent)).toBe(true);
-    await nodes.removeNode("node-1");
-    expect(await isAlive(agent)).toBe(false);
+    expect(await isAlive(agent!)).toBe(true);
+    await nodes.teardown();
+    expect(await isAlive(agent!)).toBe(false);
   });
 
   it("lets traffic through where another firewall drops what it does not know, and takes its rules back", async () => {

@@ -1,25 +1,15 @@
-import { spawn } from "node:child_process";
-import { mkdir, open } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { detectCgroups } from "#node-agent/cgroups/detect";
 import { readJsonFile, writeJsonFile } from "#node-agent/runtime/json-file";
 import { KeyedLock } from "#node-agent/runtime/keyed-lock";
-import type { ProcessIdentity } from "#node-agent/runtime/process-table";
-import { identifyProcess } from "#node-agent/runtime/process-table";
 import { clusterCgroup } from "./cgroup-names.ts";
 import { installFirewall, removeFirewall } from "./firewall.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { NodeNamespaces } from "./namespaces.ts";
-import {
-  ensureNamespaces,
-  ensurePrivateFolder,
-  enterNode,
-  nodeNamespaces,
-  removeNamespaces,
-  removePrivateFolder,
-} from "./namespaces.ts";
+import { ensureNamespaces, ensurePrivateFolder, nodeNamespaces, removeNamespaces, removePrivateFolder } from "./namespaces.ts";
 import { killNodeProcesses } from "./node-processes.ts";
 import type { NetworkPlan } from "./ranges.ts";
 import { chooseNetworks, conflicts, hostAddress, largestNodeIndex, nodeAddress, nodePodRange } from "./ranges.ts";
@@ -42,12 +32,6 @@ export interface LocalNode {
   /** Below each controller's root: all of the node's pods are below it. */
   readonly cgroup: string;
   readonly namespaces: NodeNamespaces;
-}
-
-export interface SpawnOptions {
-  /** Both outputs are appended to it. */
-  readonly outputFile: string;
-  readonly env: Readonly<Record<string, string>>;
 }
 
 interface Plan extends NetworkPlan {
@@ -105,38 +89,6 @@ export class LocalNodes {
   list(): readonly LocalNode[] {
     const plan = this.#plan;
     return plan === undefined ? [] : Object.keys(plan.nodes).map((name) => this.#describe(plan, name));
-  }
-
-  /** Starts a program in a node. It outlives this process and does not die with its terminal. */
-  async spawnInNode(name: string, argv: readonly string[], { outputFile, env }: SpawnOptions): Promise<ProcessIdentity> {
-    const node = this.list().find((candidate) => candidate.name === name);
-    if (node === undefined) throw new Error(`there is no node ${name}`);
-    await mkdir(dirname(outputFile), { recursive: true });
-    const output = await open(outputFile, "a", 0o600);
-    try {
-      const [program = "", ...args] = [...enterNode(node.namespaces), ...argv];
-      const child = spawn(program, args, { detached: true, stdio: ["ignore", output.fd, output.fd], env: { ...env } });
-      await new Promise<void>((resolve, reject) => {
-        child.once("spawn", resolve);
-        child.once("error", reject);
-      });
-      child.unref();
-      const identity = child.pid === undefined ? undefined : await identifyProcess(child.pid);
-      if (identity === undefined) throw new Error(`${argv[0] ?? ""} ended at once: see ${outputFile}`);
-      return identity;
-    } finally {
-      await output.close();
-    }
-  }
-
-  /** Kills what runs in it and removes its namespaces, links, routes and cgroups. */
-  async removeNode(name: string): Promise<void> {
-    await this.#lock.run("cluster", async () => {
-      if (this.#plan?.nodes[name] === undefined) return;
-      await this.#dismantle(this.#plan, name);
-      const { [name]: _gone, ...nodes } = this.#plan.nodes;
-      await this.#save({ ...this.#plan, nodes });
-    });
   }
 
   /** Leaves the machine as it was before `prepare`. The plan stays, so that the nodes come back at their addresses. */

@@ -1,12 +1,12 @@
-import { spawn } from "node:child_process";
-import { mkdir, open, readdir, readFile, rm, statfs } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "#base/package-root";
 import type { Clock } from "#base/clock";
-import { identifyProcess, isAlive, signalProcess, type ProcessIdentity } from "#node-agent/runtime/process-table";
+import { isAlive, signalProcess, type ProcessIdentity } from "#node-agent/runtime/process-table";
 import { CommandFailure } from "../failure.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
 import { writeWhole } from "../state/write-whole.ts";
+import { spawnDetached } from "./spawn-detached.ts";
 
 const stopGraceMs = 10_000;
 /** With less than this a component cannot even say what it lacks. */
@@ -40,22 +40,10 @@ export class Processes {
   /** Starts this program again as a process that outlives us. `launcher` comes before the command, e.g. to run it inside a node. */
   async start(name: string, args: readonly string[], launcher: readonly string[] = []): Promise<void> {
     await mkdir(this.#paths.run, { recursive: true, mode: 0o700 });
-    await mkdir(this.#paths.logs, { recursive: true, mode: 0o700 });
-    const log = await open(this.logFile(name), "a", 0o600);
-    try {
-      const [program = "", ...rest] = [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args];
-      const child = spawn(program, rest, { detached: true, stdio: ["ignore", log.fd, log.fd], cwd: "/" });
-      await new Promise<void>((resolve, reject) => {
-        child.once("spawn", resolve);
-        child.once("error", reject);
-      });
-      child.unref();
-      const identity = child.pid === undefined ? undefined : await identifyProcess(child.pid);
-      if (identity === undefined) throw new CommandFailure(await this.whyEnded(name));
-      await writeWhole(join(this.#paths.run, `${name}.pid`), JSON.stringify(identity));
-    } finally {
-      await log.close();
-    }
+    const argv = [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args];
+    const identity = await spawnDetached(argv, this.logFile(name));
+    if (identity === undefined) throw new CommandFailure(await this.whyEnded(name));
+    await writeWhole(join(this.#paths.run, `${name}.pid`), JSON.stringify(identity));
   }
 
   /** Asks to end, waits, and then insists. Not running: succeeds. */
