@@ -229,8 +229,9 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeInANode
     it("keeps a read-only root file system from being written", async () => {
       const security = { ...plain, readOnlyRootFilesystem: true };
       expect(
-        (await shell("touch /tmp/x && echo written || echo refused; touch /dev/shm/x && echo shared", { security })).output,
-      ).toMatch(/refused\nshared\n$/);
+        (await shell("touch /tmp/x 2>/dev/null && echo written || echo refused; touch /dev/shm/x && echo shared", { security }))
+          .output,
+      ).toBe("refused\nshared\n");
     });
 
     it("mounts folders and single files, also where the image has none", async () => {
