@@ -16,8 +16,6 @@ export interface ControlPlaneOptions {
   readonly pki: Pki;
   /** Absent: no sockets. Port 0 takes a free one. */
   readonly listeners?: readonly { readonly address: string; readonly port: number }[];
-  /** Names and addresses besides its own by which clients may call the API server. */
-  readonly serverNames?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -43,7 +41,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const checks = [
     { name: "poststarthook/start-system-namespaces-controller", check: () => (ready.namespaces ? undefined : "not made yet") },
   ];
-  const serve = listeners === undefined ? {} : await serving(pki, listeners, options.serverNames ?? []);
+  const serve = listeners === undefined ? {} : await serving(pki, listeners);
   const apiServer: RunningApiServer = await runApiServer({
     storage,
     ...serve,
@@ -92,21 +90,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 }
 
-async function serving(pki: Pki, listeners: readonly { address: string; port: number }[], names: readonly string[]) {
+async function serving(pki: Pki, listeners: readonly { address: string; port: number }[]) {
   const addresses = listeners.map(({ address }) => address);
-  const isAddress = (name: string): boolean => /^[\d.]+$|:/.test(name);
   const own = await pki.pair("apiserver", {
     commonName: "kube-apiserver",
     use: "server",
-    dnsNames: [
-      "localhost",
-      "kubernetes",
-      "kubernetes.default",
-      "kubernetes.default.svc",
-      "kubernetes.default.svc.cluster.local",
-      ...names.filter((name) => !isAddress(name)),
-    ],
-    ipAddresses: [...new Set(["127.0.0.1", "::1", ...addresses, ...names.filter(isAddress)])],
+    dnsNames: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"],
+    ipAddresses: [...new Set(["127.0.0.1", "::1", ...addresses])],
   });
   const toNodes = await pki.pair("apiserver-kubelet-client", {
     commonName: "kube-apiserver-kubelet-client",

@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
  * `any`: one of them is enough. Package names are Debian's unless another family calls them differently.
  */
 const tools = [
-  { any: ["crun", "runc"], for: "run", why: "runs containers", packages: { default: "crun" } },
+  { any: ["crun"], for: "run", why: "runs containers", packages: { default: "crun" } },
   { any: ["conmon"], for: "run", why: "keeps containers alive without their agent", packages: { default: "conmon" } },
   { any: ["nft"], for: "run", why: "lets pods reach the outside", packages: { default: "nftables" } },
   { any: ["ip"], for: "run", why: "makes nodes and their networks", packages: { default: "iproute2", dnf: "iproute" } },

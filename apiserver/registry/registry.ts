@@ -31,10 +31,7 @@ export class Registry implements Reader {
     for (const definition of definitions) {
       const prefix = keyPrefix(definition.type);
       const cache = new WatchCache({ storage, prefix, clock, log, indexes: indexesOf(definition) });
-      this.#stores.set(
-        id(definition.type),
-        new ResourceStore({ definition, storage, cache, admission: chain, clock, random, log }),
-      );
+      this.#stores.set(id(definition.type), new ResourceStore({ definition, storage, cache, admission: chain, clock, random }));
     }
   }
 

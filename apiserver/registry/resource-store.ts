@@ -7,7 +7,6 @@ import { apiVersionOf } from "#api/resource-type";
 import { alreadyExists, conflict, invalid, notFound, StatusError } from "#api/status";
 import { validateMetadata, validateMetadataUpdate } from "#api/metadata-validation";
 import type { Clock } from "#base/clock";
-import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { Admission, AdmissionRequest } from "../admission/admission.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
@@ -30,10 +29,9 @@ export interface StoreDependencies {
   readonly admission: Admission;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
 }
 
-/** What to do in place of an update that made the object ready to go. */
+/** The object as it is now: stored, or, after a dry run or an update that let it go, as it would be. */
 export type Written = { readonly object: EncodedObject & { readonly object: Stored<KubeObject> }; readonly created: boolean };
 
 /**
@@ -175,9 +173,7 @@ export class ResourceStore {
     return { object: await this.#put(current.key, next, current.revision), created: false };
   }
 
-  /**
-   * Writes without asking admission, for the server's own steps of a deletion. @returns undefined when `change` wants nothing.
-   */
+  /** Writes without asking admission, for the server's own steps of a deletion. @throws StorageError Conflict when somebody wrote since. */
   async swap(current: CachedObject, next: KubeObject): Promise<CachedObject> {
     return this.#put(current.key, this.#inOrder(withoutResourceVersion(next)), current.revision);
   }

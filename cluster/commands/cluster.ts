@@ -28,6 +28,7 @@ import { withStateLock } from "../state/state-lock.ts";
 import {
   checkOptions,
   checkUnchanged,
+  holdsContextOf,
   refuseTakenContext,
   requireRoot,
   requireTools,
@@ -94,8 +95,10 @@ export class Cluster {
     if (config === undefined && !existsSync(this.paths.root)) return false;
     if ((config?.nodes ?? 0) > 0) requireRoot("removing nodes");
     await withStateLock(this.paths, async () => {
-      if (config !== undefined) await this.#stopAll(config, progress);
-      removeFromKubeconfig(kubeconfig.file, contextName(this.name));
+      if (config === undefined) return;
+      await this.#stopAll(config, progress);
+      if (holdsContextOf(config, (await this.#admin()).pki.ca, kubeconfig))
+        removeFromKubeconfig(kubeconfig.file, contextName(this.name));
     });
     await removeState(this.paths);
     return true;
@@ -185,7 +188,6 @@ export class Cluster {
       clock: this.#clock,
       ended: () => this.#processes.firstEnded([controlPlane]),
     });
-    writeKubeconfig(kubeconfig.file, entry, { setCurrent: true, ...(kubeconfig.owner && { owner: kubeconfig.owner }) });
     // Before it answers, the others would do nothing but take its processor.
     if (isMissing(imageService)) await this.#start(imageService, []);
     for (const node of made.filter(({ name }) => isMissing(name))) {
@@ -200,6 +202,8 @@ export class Cluster {
       );
       transport.close();
     }
+    // Last, so that a cluster that does not come up leaves no context.
+    writeKubeconfig(kubeconfig.file, entry, { setCurrent: true, ...(kubeconfig.owner && { owner: kubeconfig.owner }) });
     return missing.length > 0;
   }
 

@@ -51,17 +51,26 @@ export function checkUnchanged(stored: ClusterConfig, options: UpOptions): Clust
 /** Two clusters of one name in different folders would fight for one context. */
 export async function refuseTakenContext({ name }: ClusterConfig, ca: string, { file }: KubeconfigTarget): Promise<void> {
   const context = contextName(name);
-  let other: { readonly server: string; readonly ca?: string };
-  try {
-    other = readKubeconfig(file, context);
-  } catch {
-    return;
-  }
+  const other = contextIn(file, context);
+  if (other === undefined || other.ca === ca) return;
   const port = Number(new URL(other.server).port || 443);
-  if (other.ca === ca || (await isFree(port))) return;
+  if (await isFree(port)) return;
   throw new CommandFailure(
     `another cluster called "${name}" runs at ${other.server} (context ${context} of ${file}): choose another --name, or --kubeconfig`,
   );
+}
+
+/** Another cluster of that name, in another folder, may have taken its place. */
+export function holdsContextOf({ name }: ClusterConfig, ca: string, { file }: KubeconfigTarget): boolean {
+  return contextIn(file, contextName(name))?.ca === ca;
+}
+
+function contextIn(file: string, context: string): { readonly server: string; readonly ca?: string } | undefined {
+  try {
+    return readKubeconfig(file, context);
+  } catch {
+    return undefined;
+  }
 }
 
 export function requireRoot(what: string): void {

@@ -107,6 +107,11 @@ describe("bad calls of skiff", () => {
       /^error: another cluster called "e2e-twice" runs at https:\/\/127\.0\.0\.1:\d+ .*choose another --name, or --kubeconfig$/,
     );
     expect(existsSync(join(cluster.folder, "elsewhere/e2e-twice"))).toBe(false);
+    const other = ["--name", "e2e-twice", "--state-dir", join(cluster.folder, "elsewhere")];
+    const twin = (...args: string[]): Promise<Ran> => run([join(packageRoot, "skiff"), ...args, ...other], { env: cluster.env });
+    expect((await twin("up", "--nodes", "0", "--kubeconfig", join(cluster.folder, "other-kubeconfig"))).code).toBe(0);
+    expect((await twin("delete")).code).toBe(0);
+    expect(await readFile(cluster.kubeconfig, "utf8")).toContain("current-context: skiff-e2e-twice");
   });
 
   it("a name that cannot be one, and numbers that are none", async () => {
