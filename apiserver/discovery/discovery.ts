@@ -62,7 +62,7 @@ export function discoveryOf(definitions: readonly ResourceDefinition[], serverAd
           kind: "APIResourceList",
           apiVersion: "v1",
           groupVersion: apiVersionOf(found),
-          resources: found.definitions.flatMap(resourcesOf),
+          resources: found.definitions.flatMap(resourcesOf).map(({ schema: _, ...resource }) => resource),
         }
       );
     },

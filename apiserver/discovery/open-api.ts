@@ -46,7 +46,10 @@ function pathOf({ group, version }: GroupVersion): string {
 
 function documentOf(entry: GroupVersion, version: string): object {
   const schemas: Record<string, Definition> = {};
-  for (const definition of entry.definitions) collect(definition.versions[0]?.schema ?? "", schemas);
+  for (const definition of entry.definitions) {
+    collect(definition.versions[0]?.schema ?? "", schemas);
+    for (const { schema } of resourcesOf(definition)) if (schema !== undefined) collect(schema, schemas);
+  }
   for (const name of ["DeleteOptions", "Status", "Patch"]) collect(`io.k8s.apimachinery.pkg.apis.meta.v1.${name}`, schemas);
   for (const { type, versions } of entry.definitions) {
     const name = versions[0]?.schema ?? "";
@@ -138,7 +141,7 @@ function pathsOf(definition: ResourceDefinition): [string, object][] {
         mediaTypes.map((mediaType) => [mediaType, { schema: { $ref: `#/components/schemas/${schema}` } }]),
       ),
     });
-    const own = definition.versions[0]?.schema ?? "";
+    const own = resource.schema ?? definition.versions[0]?.schema ?? "";
     const has = (verb: string): boolean => resource.verbs.includes(verb);
     const patchBody = bodyOf(patchTypes, "io.k8s.apimachinery.pkg.apis.meta.v1.Patch");
     paths.push([

@@ -1,4 +1,7 @@
 import type { ResourceDefinition } from "#api/definition";
+import { apiVersionOf } from "#api/resource-type";
+import type { DocumentType } from "../registry/read-body.ts";
+import { subresourcesOf } from "../registry/subresource-table.ts";
 
 /** One line of discovery: a kind, or a subresource of one. */
 export interface DiscoveredResource {
@@ -13,6 +16,8 @@ export interface DiscoveredResource {
   readonly verbs: readonly string[];
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  /** OpenAPI name of its document, where that is not the kind itself. */
+  readonly schema?: string;
 }
 
 const allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -27,18 +32,14 @@ function verbsOf({ type, readOnly }: ResourceDefinition): readonly string[] {
 /** Everything that is served for one kind. The one place that says which subresources exist. */
 export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[] {
   const { type, singular, shortNames, categories } = definition;
-  const part = (
-    name: string,
-    verbs: readonly string[],
-    kind = type.kind,
-    of?: { group: string; version: string },
-  ): DiscoveredResource => ({
+  const part = (name: string, verbs: readonly string[], document?: DocumentType): DiscoveredResource => ({
     name: `${type.resource}/${name}`,
     singularName: "",
     namespaced: type.namespaced,
-    ...of,
-    kind,
+    ...(document !== undefined && document.apiVersion !== apiVersionOf(type) && groupVersionOf(document.apiVersion)),
+    kind: document?.kind ?? type.kind,
     verbs,
+    ...(document && { schema: document.schema }),
   });
   const whole: DiscoveredResource = {
     name: type.resource,
@@ -49,14 +50,17 @@ export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[
     ...(shortNames && { shortNames }),
     ...(categories && { categories }),
   };
-  const isPods = type.group === "" && type.resource === "pods";
-  return [
-    whole,
-    ...(isPods ? [part("binding", ["create"], "Binding"), part("log", ["get"])] : []),
+  const parts = [
+    ...subresourcesOf(definition).map(({ name, verbs, document }) => part(name, Object.keys(verbs).sort(), document)),
     ...(type.group === "" && type.resource === "namespaces" ? [part("finalize", ["update"])] : []),
-    ...(definition.scale === undefined ? [] : [part("scale", partVerbs, "Scale", { group: "autoscaling", version: "v1" })]),
     ...(definition.hasStatus === true ? [part("status", partVerbs)] : []),
   ];
+  return [whole, ...parts.sort((left, right) => (left.name < right.name ? -1 : 1))];
+}
+
+function groupVersionOf(apiVersion: string): { group: string; version: string } {
+  const [version = "", group = ""] = apiVersion.split("/").reverse();
+  return { group, version };
 }
 
 export interface GroupVersion {

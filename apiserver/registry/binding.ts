@@ -5,11 +5,27 @@ import { conflict, invalid, StatusError } from "#api/status";
 import { notSupported, required } from "#api/field-error";
 import { timestamp } from "#base/clock";
 import type { DocumentType } from "./read-body.ts";
+import type { Subresource } from "./subresource.ts";
 
-export const bindingDocument: DocumentType = { apiVersion: "v1", kind: "Binding", schema: "io.k8s.api.core.v1.Binding" };
+const bindingDocument: DocumentType = { apiVersion: "v1", kind: "Binding", schema: "io.k8s.api.core.v1.Binding" };
+
+/** `pods/binding`: how a scheduler says where a pod goes. */
+export const bindingSubresource: Subresource = {
+  name: "binding",
+  document: bindingDocument,
+  verbs: {
+    create: async ({ store, key, context, dependencies, body, answer }) => {
+      const binding = body(bindingDocument) as Binding;
+      validateBinding(binding, key.name);
+      const preconditions = binding.metadata.uid === undefined ? {} : { uid: binding.metadata.uid };
+      await store.update(key, preconditions, (current) => bound(current, binding, dependencies.clock.now()), context);
+      return answer({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as KubeObject, 201);
+    },
+  },
+};
 
 /** @throws StatusError Invalid */
-export function validateBinding(binding: Binding, name: string): void {
+function validateBinding(binding: Binding, name: string): void {
   const target = (binding.target as Binding["target"] | undefined) ?? {};
   const causes = [];
   if (target.kind !== undefined && target.kind !== "" && target.kind !== "Node")
@@ -22,7 +38,7 @@ export function validateBinding(binding: Binding, name: string): void {
 }
 
 /** The pod, bound to the node for good. @throws StatusError Conflict when it is bound, or on its way out. */
-export function bound(pod: Pod, binding: Binding, now: number): KubeObject {
+function bound(pod: Pod, binding: Binding, now: number): KubeObject {
   const name = pod.metadata.name ?? "";
   const node = binding.target.name ?? "";
   const type = { ...pods, resource: "pods/binding" };

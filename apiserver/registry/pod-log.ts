@@ -4,6 +4,7 @@ import type { ApiResponse } from "#api/request";
 import { nodes } from "#api/resource-type";
 import { notFound, StatusError } from "#api/status";
 import type { Reader } from "./reader.ts";
+import type { Subresource } from "./subresource.ts";
 
 /** Speaks to the agent of a node. @throws StatusError as the agent answered, or ServiceUnavailable when it cannot be reached. */
 export interface NodeConnection {
@@ -30,7 +31,15 @@ const options = [
 ];
 
 /** `pods/log`: what a container wrote, read by the agent of its node. */
-export async function podLog(
+export const podLogSubresource: Subresource = {
+  name: "log",
+  verbs: {
+    get: async ({ found, request, dependencies }) =>
+      podLog((await found()).object, request.query, dependencies.reader, dependencies.nodes, request.signal),
+  },
+};
+
+async function podLog(
   pod: Stored<Pod & KubeObject>,
   query: URLSearchParams,
   reader: Reader,

@@ -1,25 +1,26 @@
 import { decode, DecodeError } from "#api/decode";
-import type { Binding, DeleteOptions, Scale } from "#api/generated/types";
+import type { DeleteOptions } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import type { ApiRequest, ApiResponse } from "#api/request";
 import { hasReason, notFound, StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
 import type { UserInfo } from "../authn/user.ts";
+import type { CachedObject } from "../watch/cached-object.ts";
 import { negotiate } from "./output/negotiate.ts";
 import { objectAnswer, responder, type Responder } from "./output/respond.ts";
-import { bindingDocument, bound, validateBinding } from "./binding.ts";
 import { deleteObject } from "./delete-object.ts";
 import { listObjects, wholeNumber } from "./list-objects.ts";
 import { parsePatch } from "./patch-object.ts";
-import { podLog, type NodeConnection } from "./pod-log.ts";
+import type { NodeConnection } from "./pod-log.ts";
 import { documentTypeOf, dryRunOf, fieldValidationOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
 import type { Reader } from "./reader.ts";
 import type { ResourceStore, Written } from "./resource-store.ts";
-import { scaled, scaleDocument, scaleOf } from "./scale.ts";
 import { parseSelection } from "./selection.ts";
 import { statusOfStorageError } from "./storage-failures.ts";
 import { storageKey } from "./storage-keys.ts";
+import type { SubresourceCall } from "./subresource.ts";
+import { subresourcesOf } from "./subresource-table.ts";
 import { watchObjects } from "./watch-objects.ts";
 import type { WriteContext } from "./write-context.ts";
 
@@ -45,7 +46,10 @@ export async function handleResource(
   dependencies: HandlerDependencies,
 ): Promise<ApiResponse> {
   try {
-    return await answer(request, new ResourceCall(store, request, user, dependencies));
+    const call = new ResourceCall(store, request, user, dependencies);
+    const part = subresourcesOf(store.definition).find(({ name }) => name === request.subresource);
+    const handler = part?.verbs[request.verb];
+    return await (handler === undefined ? answer(request, call) : handler(call.asSubresource()));
   } catch (error) {
     throw statusOfStorageError(error, store.definition.type, request.name ?? "");
   }
@@ -102,19 +106,23 @@ class ResourceCall {
     };
   }
 
+  /** For what is answered by a handler of its own. */
+  asSubresource(): SubresourceCall {
+    return {
+      store: this.#store,
+      request: this.#request,
+      user: this.#user,
+      key: this.#key,
+      context: this.#context,
+      dependencies: this.#dependencies,
+      found: () => this.#found(),
+      body: (expected) => this.#objectFromBody(expected),
+      answer: (object, status) => this.#objectAnswer(object, status),
+    };
+  }
+
   async get(): Promise<ApiResponse> {
-    const { cache, definition } = this.#store;
-    const version = this.#request.query.get("resourceVersion") ?? "";
-    if (version !== "0") await cache.freshen(this.#request.signal);
-    const found = cache.getCached(storageKey(definition.type, this.#key));
-    if (found === undefined) throw notFound(definition.type, this.#key.name);
-    if (this.#request.subresource === "log") {
-      const { reader, nodes } = this.#dependencies;
-      return podLog(found.object, this.#request.query, reader, nodes, this.#request.signal);
-    }
-    if (this.#request.subresource === "scale" && definition.scale !== undefined)
-      return this.#objectAnswer(scaleOf(found.object, definition.scale), 200);
-    return this.#respond().one(found, 200, this.#warnings);
+    return this.#respond().one(await this.#found(), 200, this.#warnings);
   }
 
   async list(): Promise<ApiResponse> {
@@ -135,7 +143,6 @@ class ResourceCall {
   }
 
   async create(): Promise<ApiResponse> {
-    if (this.#request.subresource === "binding") return this.#bind();
     const respond = this.#respond();
     const object = this.#placed(this.#objectFromBody(documentTypeOf(this.#store.definition)));
     if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "") {
@@ -145,7 +152,6 @@ class ResourceCall {
   }
 
   async update(): Promise<ApiResponse> {
-    if (this.#request.subresource === "scale") return this.#updateScale();
     const respond = this.#respond();
     const object = this.#placed(this.#objectFromBody(documentTypeOf(this.#store.definition)));
     if (object.metadata.name !== undefined && object.metadata.name !== "" && object.metadata.name !== this.#key.name) {
@@ -159,19 +165,8 @@ class ResourceCall {
   async patch(): Promise<ApiResponse> {
     const { definition } = this.#store;
     const respond = this.#respond();
-    const scale = this.#request.subresource === "scale" ? definition.scale : undefined;
-    const expected = scale === undefined ? documentTypeOf(definition) : scaleDocument;
-    const apply = parsePatch(this.#request, expected, fieldValidationOf(this.#request), (text) => this.#context.warn(text));
-    if (scale !== undefined) {
-      return this.#scaleWritten(
-        await this.#store.update(
-          this.#key,
-          {},
-          (current) => scaled(current, apply(scaleOf(current, scale)), scale),
-          this.#context,
-        ),
-      );
-    }
+    const validation = fieldValidationOf(this.#request);
+    const apply = parsePatch(this.#request, documentTypeOf(definition), validation, (text) => this.#context.warn(text));
     const keepsName = (current: Stored<KubeObject>): KubeObject => {
       const next = apply(current);
       if (next.metadata.name === current.metadata.name && next.metadata.namespace === current.metadata.namespace) return next;
@@ -218,32 +213,13 @@ class ResourceCall {
     }
   }
 
-  async #updateScale(): Promise<ApiResponse> {
-    const { scale } = this.#store.definition;
-    if (scale === undefined) throw notFound(this.#store.definition.type, this.#key.name);
-    const wanted = this.#objectFromBody(scaleDocument) as Scale;
-    return this.#scaleWritten(
-      await this.#store.update(this.#key, {}, (current) => scaled(current, wanted, scale), this.#context),
-    );
-  }
-
-  async #bind(): Promise<ApiResponse> {
-    const binding = this.#objectFromBody(bindingDocument) as Binding;
-    validateBinding(binding, this.#key.name);
-    const preconditions = binding.metadata.uid === undefined ? {} : { uid: binding.metadata.uid };
-    const { clock } = this.#dependencies;
-    await this.#store.update(this.#key, preconditions, (current) => bound(current, binding, clock.now()), this.#context);
-    return objectAnswer(
-      { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as KubeObject,
-      201,
-      this.#warnings,
-    );
-  }
-
-  #scaleWritten({ object }: Written): ApiResponse {
-    const { scale } = this.#store.definition;
-    if (scale === undefined) throw notFound(this.#store.definition.type, this.#key.name);
-    return this.#objectAnswer(scaleOf(object.object, scale), 200);
+  async #found(): Promise<CachedObject> {
+    const { cache, definition } = this.#store;
+    const version = this.#request.query.get("resourceVersion") ?? "";
+    if (version !== "0") await cache.freshen(this.#request.signal);
+    const found = cache.getCached(storageKey(definition.type, this.#key));
+    if (found === undefined) throw notFound(definition.type, this.#key.name);
+    return found;
   }
 
   #written({ object, created }: Written, respond: Responder): ApiResponse {
