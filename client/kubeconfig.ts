@@ -40,10 +40,55 @@ export function readKubeconfig(path: string, contextName?: string): HttpTranspor
   const context = find(path, "context", config.contexts, name).context ?? {};
   const cluster = find(path, "cluster", config.clusters, context.cluster ?? "").cluster ?? {};
   const user = find(path, "user", config.users, context.user ?? "").user ?? {};
-  if (user.exec !== undefined || user["auth-provider"] !== undefined) {
-    throw new Error(`${path}: user "${context.user ?? ""}" gets its credentials from another program, which is not supported`);
+  refuseExec(path, context.user ?? "", user);
+  return { ...serverOptions(path, cluster), ...userOptions(path, user) };
+}
+
+/** Where a request goes when nobody says. */
+export interface KubeconfigContext {
+  readonly transport: HttpTransportOptions;
+  readonly namespace: string | undefined;
+}
+
+/**
+ * What kubectl makes of $KUBECONFIG's list: the first file that names a thing wins, files that are not there count as empty, and
+ * relative paths start at the file that holds them. Without any cluster it is http://localhost:8080.
+ * @throws Error worded as kubectl words it.
+ */
+export function readKubeconfigs(paths: readonly string[], contextName?: string): KubeconfigContext {
+  const configs = paths.filter((path) => existsSync(path)).map((path) => ({ path, config: readConfig(path) }));
+  const locate = (kind: "contexts" | "clusters" | "users", name: string | undefined): [string, Named] | undefined => {
+    for (const { path, config } of configs) {
+      const found = config[kind]?.find((entry) => entry.name === name);
+      if (found !== undefined) return [path, found];
+    }
+    return undefined;
+  };
+  const current = configs.map(({ config }) => config["current-context"]).find((name) => name !== undefined && name !== "");
+  const name = contextName ?? current;
+  const [, named] = locate("contexts", name) ?? [];
+  if (named === undefined && name !== undefined) {
+    throw new Error(
+      contextName === undefined
+        ? `Error in configuration: context was not found for specified context: ${name}`
+        : `context "${name}" does not exist`,
+    );
   }
-  return transportOptions(path, cluster, user);
+  const { cluster: clusterName, user: userName, namespace } = named?.context ?? {};
+  const [clusterPath = "", cluster] = locate("clusters", clusterName) ?? [];
+  const [userPath = "", user] = locate("users", userName) ?? [];
+  if (named !== undefined && clusterName !== undefined && cluster === undefined) {
+    throw new Error(`Error in configuration: cluster "${clusterName}" was not found for context "${name ?? ""}"`);
+  }
+  refuseExec(userPath, userName ?? "", user?.user ?? {});
+  const transport = { ...serverOptions(clusterPath, cluster?.cluster ?? {}), ...userOptions(userPath, user?.user ?? {}) };
+  return { transport, namespace: namespace === "" ? undefined : namespace };
+}
+
+function refuseExec(path: string, name: string, user: Readonly<Record<string, unknown>>): void {
+  if (user["exec"] !== undefined || user["auth-provider"] !== undefined) {
+    throw new Error(`${path}: user "${name}" gets its credentials from another program, which is not supported`);
+  }
 }
 
 /** Adds or replaces one cluster and keeps everything else. The file is never seen half-written, and only its owner may read it. */
@@ -110,28 +155,42 @@ function find(path: string, kind: string, list: readonly Named[] | null | undefi
   return found;
 }
 
-function transportOptions(
-  path: string,
-  cluster: Readonly<Record<string, unknown>>,
-  user: Readonly<Record<string, unknown>>,
-): HttpTransportOptions {
-  const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
-  const file = (name: unknown) => {
-    const given = text(name);
-    return given === undefined ? undefined : readFileSync(isAbsolute(given) ? given : join(dirname(path), given), "utf8");
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+function fileBeside(path: string, name: unknown): string | undefined {
+  const given = text(name);
+  return given === undefined ? undefined : readFileSync(isAbsolute(given) ? given : join(dirname(path), given), "utf8");
+}
+
+function decoded(data: unknown): string | undefined {
+  const given = text(data);
+  return given === undefined ? undefined : Buffer.from(given, "base64").toString();
+}
+
+function serverOptions(path: string, cluster: Readonly<Record<string, unknown>>): HttpTransportOptions {
+  return {
+    server: text(cluster["server"]) ?? "http://localhost:8080",
+    ...present({
+      ca: decoded(cluster["certificate-authority-data"]) ?? fileBeside(path, cluster["certificate-authority"]),
+      tlsServerName: text(cluster["tls-server-name"]),
+      insecureSkipTlsVerify: cluster["insecure-skip-tls-verify"] === true ? true : undefined,
+    }),
   };
-  const decoded = (data: unknown) => (text(data) === undefined ? undefined : Buffer.from(text(data) ?? "", "base64").toString());
+}
+
+function userOptions(path: string, user: Readonly<Record<string, unknown>>): Partial<HttpTransportOptions> {
   const tokenFile = text(user["tokenFile"]);
-  const found = {
-    ca: decoded(cluster["certificate-authority-data"]) ?? file(cluster["certificate-authority"]),
-    tlsServerName: text(cluster["tls-server-name"]),
-    cert: decoded(user["client-certificate-data"]) ?? file(user["client-certificate"]),
-    key: decoded(user["client-key-data"]) ?? file(user["client-key"]),
-    token: tokenFile === undefined ? text(user["token"]) : () => file(tokenFile)?.trim() ?? "",
-    insecureSkipTlsVerify: cluster["insecure-skip-tls-verify"] === true ? true : undefined,
-  };
-  const present = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
-  return { server: text(cluster["server"]) ?? "http://localhost:8080", ...(present as Partial<HttpTransportOptions>) };
+  return present({
+    cert: decoded(user["client-certificate-data"]) ?? fileBeside(path, user["client-certificate"]),
+    key: decoded(user["client-key-data"]) ?? fileBeside(path, user["client-key"]),
+    token: tokenFile === undefined ? text(user["token"]) : () => fileBeside(path, tokenFile)?.trim() ?? "",
+  });
+}
+
+type Present<T> = { readonly [Name in keyof T]?: Exclude<T[Name], undefined> };
+
+function present<T extends object>(values: T): Present<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Present<T>;
 }
 
 function clusterOf({ server, ca }: ClusterEntry): Readonly<Record<string, unknown>> {
