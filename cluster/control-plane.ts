@@ -52,7 +52,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     signal,
   });
   const clientFor = (user: string, groups: readonly string[] = []): ApiClient =>
-    createClient(inProcessTransport({ handle: apiServer.handle, user, groups, userAgent: user }));
+    createClient(inProcessTransport({ handle: apiServer.handle, user, groups, userAgent: user.replace("system:", "") }));
   try {
     await ensureNamespaces(clientFor("system:apiserver", ["system:masters"]));
   } catch (error) {

@@ -7,7 +7,8 @@ import type { ApiRequest } from "#api/request";
 import { schemaDefinitions } from "#api/schema";
 import { invalid, StatusError } from "#api/status";
 import { invalidValue } from "#api/field-error";
-import { decodeStrictly, decodeUtf8, parseJson, type DocumentType, type FieldValidation } from "./read-body.ts";
+import { decodeStrictly, decodeUtf8, parseJson, type DocumentType } from "./read-body.ts";
+import type { FieldValidation } from "./request-options.ts";
 
 export type PatchType = "application/json-patch+json" | "application/merge-patch+json" | "application/strategic-merge-patch+json";
 

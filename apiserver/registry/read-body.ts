@@ -1,36 +1,13 @@
 import yaml from "js-yaml";
 import { decode, DecodeError } from "#api/decode";
 import type { ResourceDefinition } from "#api/definition";
-import { notSupported, type FieldError } from "#api/field-error";
 import { duplicateFields } from "#api/duplicate-fields";
 import type { KubeObject } from "#api/object";
 import { decodeProtobuf, protobufMediaType } from "#api/protobuf/decode-protobuf";
-import type { ApiRequest, Verb } from "#api/request";
+import type { ApiRequest } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
-import { invalid, StatusError } from "#api/status";
-
-export type FieldValidation = "Ignore" | "Warn" | "Strict";
-
-/** @throws StatusError Invalid */
-export function fieldValidationOf({ verb, query }: Pick<ApiRequest, "verb" | "query">): FieldValidation {
-  const value = query.get("fieldValidation") ?? "";
-  if (value === "") return "Warn";
-  if (value === "Ignore" || value === "Warn" || value === "Strict") return value;
-  throw invalidOptions(verb, notSupported("fieldValidation", value, ["", "Ignore", "Strict", "Warn"]));
-}
-
-/** Whether to do everything but the write. @throws StatusError Invalid */
-export function dryRunOf({ verb, query }: Pick<ApiRequest, "verb" | "query">): boolean {
-  const values = query.getAll("dryRun").filter((value) => value !== "");
-  if (values.some((value) => value !== "All")) throw invalidOptions(verb, notSupported("dryRun", values, ["All"]));
-  return values.length > 0;
-}
-
-const optionKinds: Partial<Record<Verb, string>> = { create: "CreateOptions", update: "UpdateOptions", patch: "PatchOptions" };
-
-function invalidOptions(verb: Verb, cause: FieldError): StatusError {
-  return invalid({ group: "meta.k8s.io", kind: optionKinds[verb] ?? "DeleteOptions" }, "", [cause]);
-}
+import { StatusError } from "#api/status";
+import type { FieldValidation } from "./request-options.ts";
 
 /** A document as the client sent it, and what strict validation holds against its text. */
 export interface Document {

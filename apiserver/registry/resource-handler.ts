@@ -5,6 +5,7 @@ import type { ApiRequest, ApiResponse } from "#api/request";
 import { hasReason, notFound, StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
+import type { Admission } from "../admission/admission.ts";
 import type { UserInfo } from "../authn/user.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
 import { negotiate } from "./output/negotiate.ts";
@@ -13,7 +14,8 @@ import { deleteObject } from "./delete-object.ts";
 import { listObjects, wholeNumber } from "./list-objects.ts";
 import { parsePatch } from "./patch-object.ts";
 import type { NodeConnection } from "./pod-log.ts";
-import { documentTypeOf, dryRunOf, fieldValidationOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
+import { documentTypeOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
+import { dryRunOf, fieldManagerOf, fieldValidationOf } from "./request-options.ts";
 import type { Reader } from "./reader.ts";
 import type { ResourceStore, Written } from "./resource-store.ts";
 import { parseSelection } from "./selection.ts";
@@ -21,12 +23,16 @@ import { statusOfStorageError } from "./storage-failures.ts";
 import { storageKey } from "./storage-keys.ts";
 import type { SubresourceCall } from "./subresource.ts";
 import { subresourcesOf } from "./subresource-table.ts";
+import type { TokenIssuer } from "./token-request.ts";
 import { watchObjects } from "./watch-objects.ts";
 import type { WriteContext } from "./write-context.ts";
 
 export interface HandlerDependencies {
   readonly reader: Reader;
   readonly nodes: NodeConnection;
+  readonly tokens: TokenIssuer;
+  /** For what is written past the stores. */
+  readonly admission: Admission;
   readonly clock: Clock;
   readonly random: Random;
   /** Where what clients are warned of is collected: a refusal carries it, too. */
@@ -98,6 +104,7 @@ class ResourceCall {
     this.#context = {
       user,
       subresource: request.subresource,
+      fieldManager: fieldManagerOf(request),
       dryRun: dryRunOf(request),
       warn: (text) => {
         if (!this.#warnings.includes(text)) this.#warnings.push(text);

@@ -3,10 +3,12 @@ import type { ResourceDefinition } from "#api/definition";
 import { invalidValue } from "#api/field-error";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import type { EncodedObject } from "#api/request";
+import type { Schema } from "#api/schema";
+import { isSameButForTimes, managedFieldsAfter } from "#api/managed-fields/managed-fields";
 import { apiVersionOf } from "#api/resource-type";
 import { alreadyExists, conflict, invalid, notFound, StatusError } from "#api/status";
 import { validateMetadata, validateMetadataUpdate } from "#api/metadata-validation";
-import type { Clock } from "#base/clock";
+import { timestamp, type Clock } from "#base/clock";
 import type { Random } from "#base/random";
 import type { Admission, AdmissionRequest } from "../admission/admission.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
@@ -41,6 +43,7 @@ export type Written = { readonly object: EncodedObject & { readonly object: Stor
 export class ResourceStore {
   readonly definition: ResourceDefinition;
   readonly cache: WatchCache;
+  readonly #schema: Schema;
   readonly #storage: Storage;
   readonly #admission: Admission;
   readonly #clock: Clock;
@@ -48,6 +51,8 @@ export class ResourceStore {
 
   constructor({ definition, storage, cache, admission, clock, random }: StoreDependencies) {
     this.definition = definition;
+    const version = definition.versions.find((each) => each.version === definition.type.version);
+    this.#schema = { $ref: `#/definitions/${version?.schema ?? ""}` };
     this.cache = cache;
     this.#storage = storage;
     this.#admission = admission;
@@ -81,8 +86,9 @@ export class ResourceStore {
     const { definition } = this;
     const { type } = definition;
     const fresh: KubeObject = { ...input, metadata: newMetadata(input.metadata, definition, this.#clock, this.#random) };
-    const request = this.#admissionRequest("create", fresh, undefined, context);
-    const admitted = (await this.#admission.mutate({ ...request, object: this.#withDefaults(fresh) })) ?? fresh;
+    const booked = this.#booked(this.#withDefaults(fresh), undefined, context);
+    const request = this.#admissionRequest("create", booked, undefined, context);
+    const admitted = (await this.#admission.mutate({ ...request, object: booked })) ?? booked;
     const object = this.#inOrder(definition.prepareForCreate?.(admitted) ?? this.#withoutStatus(admitted));
     const causes = [
       ...validateMetadata(object.metadata, type.namespaced, definition.validateName),
@@ -150,8 +156,9 @@ export class ResourceStore {
       throw new StaleRead(modified);
     const oldValue = withoutResourceVersion<KubeObject>(old);
     const kept = this.#keepWhatIsNotTheirs(wanted, oldValue, context.subresource);
-    const request = this.#admissionRequest("update", kept, old, context);
-    const admitted = (await this.#admission.mutate({ ...request, object: this.#withDefaults(kept) })) ?? kept;
+    const booked = this.#booked(this.#withDefaults(kept), oldValue, context);
+    const request = this.#admissionRequest("update", booked, old, context);
+    const admitted = (await this.#admission.mutate({ ...request, object: booked })) ?? booked;
     const counts = definition.tracksGeneration === true && context.subresource !== "binding";
     const counted = counts ? nextGeneration(admitted, oldValue) : admitted;
     const next = this.#inOrder(counted);
@@ -164,7 +171,7 @@ export class ResourceStore {
     if (causes.length > 0) throw invalid(type, old.metadata.name, causes);
     await this.#admission.validate({ ...request, object: next });
     for (const warning of definition.warnings?.(next, old) ?? []) context.warn(warning);
-    if (isDeepStrictEqual(next, oldValue)) return { object: current, created: false };
+    if (isDeepStrictEqual(next, oldValue) || isSameButForTimes(next, oldValue)) return { object: current, created: false };
     if (context.dryRun) return { object: unstored(next, old.metadata.resourceVersion), created: false };
     if (this.#isReadyToGo(next)) {
       const revision = await this.#storage.delete(current.key, current.revision);
@@ -216,6 +223,24 @@ export class ResourceStore {
     const kept =
       definition.hasStatus === true ? { ...withoutStatus, ...(oldStatus !== undefined && { status: oldStatus }) } : next;
     return definition.prepareForUpdate?.(kept, old, subresource) ?? kept;
+  }
+
+  /** The object with managedFields that say what this write sets: what its client sent with defaults, not what admission adds. */
+  #booked(object: KubeObject, old: KubeObject | undefined, context: WriteContext): KubeObject {
+    // Binding is the server's own change.
+    if (context.subresource === "binding") return object;
+    const { type } = this.definition;
+    const entries = managedFieldsAfter({
+      old,
+      next: old === undefined ? this.#withoutStatus(object) : object,
+      schema: this.#schema,
+      apiVersion: apiVersionOf(type),
+      manager: context.fieldManager,
+      subresource: context.subresource,
+      now: timestamp(this.#clock.now()),
+    });
+    const { managedFields: _, ...metadata } = object.metadata;
+    return { ...object, metadata: entries === undefined ? metadata : { ...metadata, managedFields: entries } };
   }
 
   #isReadyToGo(object: KubeObject): boolean {

@@ -4,7 +4,8 @@ import type { Scale } from "#api/generated/types";
 import type { KubeObject, Stored } from "#api/object";
 import { invalid } from "#api/status";
 import { parsePatch } from "./patch-object.ts";
-import { fieldValidationOf, type DocumentType } from "./read-body.ts";
+import type { DocumentType } from "./read-body.ts";
+import { fieldValidationOf } from "./request-options.ts";
 import type { Subresource } from "./subresource.ts";
 
 const scaleDocument: DocumentType = {

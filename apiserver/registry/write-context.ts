@@ -4,6 +4,8 @@ import type { UserInfo } from "../authn/user.ts";
 export interface WriteContext {
   readonly user: UserInfo;
   readonly subresource: string | undefined;
+  /** Under which name the changes are booked in managedFields. */
+  readonly fieldManager: string;
   /** Do everything but the write itself. */
   readonly dryRun: boolean;
   /** A PUT that names no version: whatever is there is to be replaced. */

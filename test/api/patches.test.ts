@@ -192,9 +192,8 @@ describe.each(waysIn)("bodies %s", (_way, start) => {
   });
 
   test("larger than an object may be are refused", async () => {
-    const { status, body } = await api.request("POST", configMaps, {
-      body: configMap("large", { metadata: { name: "large", managedFields: [{ manager: "x".repeat(1_600_000) }] } }),
-    });
+    const containers = [{ name: "c", image: "i", env: [{ name: "LARGE", value: "x".repeat(1_600_000) }] }];
+    const { status, body } = await api.request("POST", pods, { body: pod("large", { containers }) });
     expect([status, body.reason]).toEqual([413, "RequestEntityTooLarge"]);
   });
 });
