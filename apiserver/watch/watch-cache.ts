@@ -79,6 +79,11 @@ export class WatchCache implements Storage {
     return this.#followers.size;
   }
 
+  /** How many objects there are. */
+  get size(): number {
+    return this.#state.objects.size;
+  }
+
   /** Resolves once filled, and keeps following until the signal aborts. Retries while the storage is unavailable. */
   async start(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#closed.signal]);
