@@ -142,7 +142,7 @@ describe("WatchCache", () => {
     expect(await missed).toBe(false);
   });
 
-  it("lists an older revision from its history, and refuses one that has left it", async () => {
+  it("lists an older revision from its history, and from the log what has left it, until that is compacted", async () => {
     const old = cache.current;
     await remove("first");
     await put("second", "node-1");
@@ -152,7 +152,26 @@ describe("WatchCache", () => {
     for (let turn = 0; turn < 101; turn++) await put("second", `node-${turn}`);
     await cache.freshen();
     expect(() => cache.listAt(prefix, old)).toThrow(expect.objectContaining({ reason: "Expired" }) as Error);
+    expect((await cache.listLong(prefix, old)).map(({ key }) => key)).toEqual([`${prefix}a/first`]);
+    await storage.compact(cache.current);
+    await expect(cache.listLong(prefix, old)).rejects.toMatchObject({ reason: "Expired" });
     await expect(watch(old).next()).rejects.toMatchObject({ reason: "Expired" });
+  });
+
+  it("shows a watcher from the log what has left the history, and goes on from the history, without a gap or a repetition", async () => {
+    const old = cache.current;
+    for (let turn = 0; turn < 150; turn++) await put("web", `node-${turn}`);
+    await cache.freshen();
+    const watcher = watch(old);
+    const seen: string[] = [];
+    const read = async (): Promise<void> => {
+      const { value } = await watcher.next();
+      seen.push((only(value as CachedBatch).current?.object as Pod).spec?.nodeName ?? "");
+    };
+    for (let turn = 0; turn < 120; turn++) await read();
+    for (let turn = 150; turn < 160; turn++) await put("web", `node-${turn}`);
+    while (seen.length < 160) await read();
+    expect(seen).toEqual(Array.from({ length: 160 }, (_, turn) => `node-${turn}`));
   });
 
   it("keeps five minutes of history even when it is not full", async () => {

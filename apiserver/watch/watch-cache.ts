@@ -8,6 +8,7 @@ import { extendOverlay, rewoundKeys, type Overlay } from "../storage/rewind.ts";
 import {
   hasStorageReason,
   StorageError,
+  type Change,
   type Entry,
   type Page,
   type Revision,
@@ -15,7 +16,7 @@ import {
   type WatchBatch,
 } from "../storage/storage.ts";
 import { CacheState, type CachedCommit, type CachedEvent, type IndexFunctions } from "./cache-state.ts";
-import type { CachedObject } from "./cached-object.ts";
+import { CachedObject } from "./cached-object.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
 export interface WatchCacheOptions {
@@ -143,13 +144,62 @@ export class WatchCache implements Storage {
     return keys.map((key) => overlay.get(key) ?? this.#state.objects.get(key)).filter((object) => object !== undefined);
   }
 
+  /** As it was at any revision that is kept: what has left the history here is read from the storage. @throws StorageError Expired, Future */
+  async listLong(prefix: string, revision: Revision): Promise<readonly CachedObject[]> {
+    this.#trim();
+    if (revision >= this.#state.commits.floor) return this.listAt(prefix, revision);
+    const objects: CachedObject[] = [];
+    for (let after: string | undefined; ; after = objects.at(-1)?.key) {
+      const page = await this.#storage.list(prefix, { at: revision, limit: pageSize, ...(after !== undefined && { after }) });
+      for (const entry of page.entries) objects.push(new CachedObject(entry));
+      if (!page.more) return objects;
+    }
+  }
+
   /**
-   * Everything below `prefix` after `after`, in order. A watcher that falls so far behind that its position leaves the history is
-   * ended (the iterator returns), so that its client comes back. @throws StorageError Expired when `after` has left the history
-   * before it began, or the cache had to list again.
+   * Everything below `prefix` after `after`, in order: from the storage's log what has left the history here, and from the history
+   * as soon as it goes back that far. A watcher that falls so far behind that its position leaves the history is ended (the iterator
+   * returns), so that its client comes back. @throws StorageError Expired when the log does not go back to `after`
    */
   async *watchCached(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch> {
-    this.#trim();
+    let position = after;
+    for (;;) {
+      this.#trim();
+      if (position < this.#state.commits.floor) position = yield* this.#watchLog(prefix, position, signal);
+      try {
+        for await (const batch of this.#watchHistory(prefix, position, signal)) {
+          position = "progress" in batch ? batch.progress : (batch.events[0]?.revision ?? position);
+          yield batch;
+        }
+        return;
+      } catch (error) {
+        // The cache had to list again: what it missed is in the log, if anywhere.
+        if (!hasStorageReason(error, "Expired")) throw error;
+      }
+    }
+  }
+
+  /** From the log until the history is reached. @returns where it goes on. */
+  async *#watchLog(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch, Revision> {
+    let position = after;
+    const log = this.#storage.watch(prefix, after, signal)[Symbol.asyncIterator]();
+    try {
+      for (let pending = log.next(); ; pending = log.next()) {
+        // Without it the log of a quiet kind would not say how far it has been read.
+        this.#storage.requestProgress();
+        const { done, value: batch } = await pending;
+        if (done === true) throw closedError();
+        if (!("progress" in batch)) yield { events: batch.changes.map((change) => eventOf(change, batch.revision)) };
+        position = Math.max(position, "progress" in batch ? batch.progress : batch.revision);
+        this.#trim();
+        if (position >= this.#state.commits.floor) return position;
+      }
+    } finally {
+      await log.return?.();
+    }
+  }
+
+  async *#watchHistory(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch> {
     const { commits } = this.#state;
     commits.after(after, 0);
     const read = (from: Revision): readonly CachedCommit[] => {
@@ -316,6 +366,14 @@ class Overrun extends Error {}
 
 function keyOf({ current, previous }: CachedEvent): string {
   return current?.key ?? previous?.key ?? "";
+}
+
+function eventOf({ key, value, previous }: Change, revision: Revision): CachedEvent {
+  return {
+    revision,
+    ...(value && { current: new CachedObject({ key, value, revision }) }),
+    ...(previous && { previous: new CachedObject(previous) }),
+  };
 }
 
 function changeOf({ current, previous }: CachedEvent): { key: string; value?: Uint8Array; previous?: Entry } {
