@@ -55,6 +55,17 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly requiresResourceVersion?: boolean;
 }
 
+/** A kind that is asked and not kept, e.g. TokenReview: it can be created and nothing else, and the answer is made for the asker. */
+export interface ReviewDefinition<T extends KubeObject = KubeObject> {
+  readonly type: ResourceType<T>;
+  readonly singular: string;
+  readonly versions: readonly VersionDefinition[];
+  readonly isReview: true;
+}
+
+/** What discovery and OpenAPI speak of. */
+export type ServedDefinition = ResourceDefinition | ReviewDefinition;
+
 export interface VersionDefinition {
   readonly version: string;
   /** OpenAPI name in the schema data. */

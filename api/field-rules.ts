@@ -31,6 +31,17 @@ export function ipAddress(field: string, text: string): FieldError[] {
   return isIP(text) === 0 ? [invalidValue(field, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")] : [];
 }
 
+/** An address that others can reach. */
+export function notSpecialAddress(field: string, address: string): FieldError[] {
+  const ranges: readonly [pattern: RegExp, detail: string][] = [
+    [/^(0\.0\.0\.0|::)$/, `may not be unspecified (${address})`],
+    [/^(127\.|::1$)/, "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+    [/^(169\.254\.|fe[89ab])/i, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+    [/^(224\.0\.0\.|ff02:)/i, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+  ];
+  return ranges.filter(([pattern]) => pattern.test(address)).map(([, detail]) => invalidValue(field, address, detail));
+}
+
 export function cidr(field: string, text: string): FieldError[] {
   const [, address = "", bits = ""] = /^(.*)\/(\d{1,3})$/.exec(text) ?? [];
   const family = isIP(address);

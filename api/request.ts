@@ -9,7 +9,13 @@ export type Credentials =
   /** Some were given and they are bad, e.g. a certificate that is not the cluster's. */
   | { readonly kind: "rejected" }
   /** A verified client certificate of the cluster's CA, read once per socket. */
-  | { readonly kind: "certificate"; readonly commonName: string; readonly organizations: readonly string[] }
+  | {
+      readonly kind: "certificate";
+      readonly commonName: string;
+      readonly organizations: readonly string[];
+      /** Of the whole certificate, in hex. */
+      readonly sha256?: string;
+    }
   | { readonly kind: "bearer"; readonly token: string }
   /** A component in the same process. */
   | { readonly kind: "inProcess"; readonly user: string; readonly groups: readonly string[] };

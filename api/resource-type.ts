@@ -1,15 +1,19 @@
 import type {
   ConfigMap,
   Deployment,
+  EndpointSlice,
   Event,
   Lease,
   Namespace,
   Node,
   Pod,
+  PriorityClass,
   ReplicaSet,
   Secret,
+  SelfSubjectReview,
   Service,
   ServiceAccount,
+  TokenReview,
 } from "./generated/types.ts";
 import type { KubeObject } from "./object.ts";
 
@@ -40,6 +44,10 @@ export const events = namespaced<Event>("", "events", "Event");
 export const leases = namespaced<Lease>("coordination.k8s.io", "leases", "Lease");
 export const deployments = namespaced<Deployment>("apps", "deployments", "Deployment");
 export const replicaSets = namespaced<ReplicaSet>("apps", "replicasets", "ReplicaSet");
+export const endpointSlices = namespaced<EndpointSlice>("discovery.k8s.io", "endpointslices", "EndpointSlice");
+export const priorityClasses = cluster<PriorityClass>("scheduling.k8s.io", "priorityclasses", "PriorityClass");
+export const selfSubjectReviews = cluster<SelfSubjectReview>("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview");
+export const tokenReviews = cluster<TokenReview>("authentication.k8s.io", "tokenreviews", "TokenReview");
 
 function cluster<T extends KubeObject>(group: string, resource: string, kind: string): ResourceType<T> {
   return { group, version: "v1", resource, kind, namespaced: false };

@@ -1,30 +1,43 @@
-import type { ResourceDefinition } from "#api/definition";
+import type { ResourceDefinition, ServedDefinition } from "#api/definition";
 import type { ApiRequest, ApiResponse, Handle } from "#api/request";
 import { StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { KubeObject } from "#api/object";
-import { admissionChain } from "./admission/admission.ts";
+import { admissionChain, type Admission } from "./admission/admission.ts";
 import { defaultTolerationSeconds } from "./admission/default-toleration-seconds.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
-import { authenticate, type TokenAuthenticator } from "./authn/authenticate.ts";
+import { priority } from "./admission/priority.ts";
+import { serviceAccount } from "./admission/service-account.ts";
+import { taintNodesByCondition } from "./admission/taint-nodes-by-condition.ts";
+import { authenticate, type AuthenticationOptions, type TokenAuthenticator } from "./authn/authenticate.ts";
+import { selfSubjectReview, tokenReview } from "./authn/reviews.ts";
+import { serviceAccountTokens, type ServiceAccountTokens } from "./authn/service-account-tokens.ts";
+import type { TokenKeys } from "./authn/token-keys.ts";
 import type { UserInfo } from "./authn/user.ts";
 import { forbiddenError, forbiddenPathError, union, type Attributes, type Authorizer } from "./authz/authorizer.ts";
 import { nodeAuthorizer } from "./authz/node-authorizer.ts";
 import { bootstrapPolicy, policyAuthorizer } from "./authz/policy-rules.ts";
-import { resourcesOf } from "./discovery/resources.ts";
+import { resourcesOf, type DiscoveredResource } from "./discovery/resources.ts";
 import type { NodeConnection } from "./registry/pod-log.ts";
+import type { Reader } from "./registry/reader.ts";
 import { Registry } from "./registry/registry.ts";
 import { handleResource } from "./registry/resource-handler.ts";
 import type { ResourceStore } from "./registry/resource-store.ts";
+import { handleReview, type Review } from "./registry/review.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export interface ApiServerOptions {
   readonly definitions: readonly ResourceDefinition[];
   readonly storage: Storage;
+  /** Besides those of service accounts. */
   readonly tokens: readonly TokenAuthenticator[];
+  readonly serviceAccounts: {
+    readonly keys: TokenKeys;
+    readonly issuer: string;
+  };
   readonly nodes: NodeConnection;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,17 +50,35 @@ export interface ApiServerOptions {
  */
 export class ApiServer {
   readonly registry: Registry;
-  readonly definitions: readonly ResourceDefinition[];
+  /** What is served: kinds that are stored, and those that are only answered. */
+  readonly definitions: readonly ServedDefinition[];
   readonly #authorizer: Authorizer;
+  readonly #admission: Admission;
+  readonly #serviceAccounts: ServiceAccountTokens;
+  readonly #authentication: AuthenticationOptions;
+  readonly #reviews: readonly Review[];
   readonly #options: ApiServerOptions;
 
   constructor(options: ApiServerOptions) {
+    const { clock, random, serviceAccounts } = options;
+    const { issuer } = serviceAccounts;
+    const audiences = [issuer];
     this.#options = options;
-    this.definitions = options.definitions;
-    this.registry = new Registry({
-      ...options,
-      admission: (reader) => admissionChain([namespaceLifecycle(reader), nodeRestriction(reader), defaultTolerationSeconds]),
-    });
+    const chain = (reader: Reader): Admission =>
+      admissionChain([
+        namespaceLifecycle(reader),
+        serviceAccount(reader, { clock, random }),
+        nodeRestriction(reader, audiences),
+        taintNodesByCondition,
+        priority(reader),
+        defaultTolerationSeconds,
+      ]);
+    this.registry = new Registry({ ...options, admission: chain });
+    this.#admission = chain(this.registry);
+    this.#serviceAccounts = serviceAccountTokens({ ...serviceAccounts, audiences, reader: this.registry, clock, random });
+    this.#authentication = { audiences, tokens: [...options.tokens, this.#serviceAccounts.authenticate] };
+    this.#reviews = [selfSubjectReview, tokenReview(this.#authentication)];
+    this.definitions = [...options.definitions, ...this.#reviews.map(({ definition }) => definition)];
     this.#authorizer = union([nodeAuthorizer(this.registry), policyAuthorizer(bootstrapPolicy)]);
   }
 
@@ -59,14 +90,18 @@ export class ApiServer {
   readonly handle: Handle = async (request) => {
     const warnings: string[] = [];
     try {
-      const user = await authenticate(request.credentials, this.#options.tokens);
+      const user = await authenticate(request.credentials, this.#authentication);
       await this.#authorize(request, user, request.verb);
+      const review = this.#reviewOf(request);
+      if (review !== undefined) return await handleReview(review, request, user, warnings);
       const store = this.#storeOf(request);
       const { clock, random, nodes } = this.#options;
       const authorizeCreate = (asked: ApiRequest, who: UserInfo): Promise<void> => this.#authorize(asked, who, "create");
       return await handleResource(store, request, user, {
         reader: this.registry,
         nodes,
+        tokens: this.#serviceAccounts,
+        admission: this.#admission,
         clock,
         random,
         warnings,
@@ -78,9 +113,16 @@ export class ApiServer {
     }
   };
 
+  /** Whether there is such a kind. */
+  serves(target: Pick<ApiRequest, "group" | "version" | "resource">): boolean {
+    return (
+      this.registry.find(target.group, target.version, target.resource) !== undefined || this.#reviewFor(target) !== undefined
+    );
+  }
+
   /** For what is served beside the API. @throws StatusError Unauthorized, Forbidden */
   async authorizePath(credentials: ApiRequest["credentials"], verb: string, path: string): Promise<void> {
-    const user = await authenticate(credentials, this.#options.tokens);
+    const user = await authenticate(credentials, this.#authentication);
     const { decision } = await this.#authorizer.authorizePath(user, verb, path);
     if (decision !== "allow") throw forbiddenPathError(user, verb, path);
   }
@@ -127,18 +169,35 @@ export class ApiServer {
     if (decision !== "allow") throw forbiddenError(attributes, reason);
   }
 
+  /** @throws StatusError MethodNotAllowed */
+  #reviewOf(request: ApiRequest): Review | undefined {
+    const review = this.#reviewFor(request);
+    if (review !== undefined) checkServed(request, resourcesOf(review.definition));
+    return review;
+  }
+
+  #reviewFor({ group, version, resource }: Pick<ApiRequest, "group" | "version" | "resource">): Review | undefined {
+    return this.#reviews.find(
+      ({ definition: { type } }) => type.group === group && type.version === version && type.resource === resource,
+    );
+  }
+
   /** @throws StatusError NotFound, MethodNotAllowed */
   #storeOf(request: ApiRequest): ResourceStore {
-    const { group, version, resource, subresource, verb } = request;
-    const store = this.registry.find(group, version, resource);
+    const store = this.registry.find(request.group, request.version, request.resource);
     if (store === undefined) throw noSuchResource();
-    const wanted = subresource === undefined ? resource : `${resource}/${subresource}`;
-    const served = resourcesOf(store.definition).find(({ name }) => name === wanted);
-    if (served === undefined) throw noSuchResource();
-    if (!served.verbs.includes(verb)) {
-      throw new StatusError("MethodNotAllowed", `the server does not allow this method on the requested resource`, {});
-    }
+    checkServed(request, resourcesOf(store.definition));
     return store;
+  }
+}
+
+/** @throws StatusError NotFound, MethodNotAllowed */
+function checkServed({ resource, subresource, verb }: ApiRequest, served: readonly DiscoveredResource[]): void {
+  const wanted = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const found = served.find(({ name }) => name === wanted);
+  if (found === undefined) throw noSuchResource();
+  if (!found.verbs.includes(verb)) {
+    throw new StatusError("MethodNotAllowed", `the server does not allow this method on the requested resource`, {});
   }
 }
 

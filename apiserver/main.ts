@@ -4,9 +4,11 @@ import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import { ApiServer } from "./api-server.ts";
+import { tokenKeys } from "./authn/token-keys.ts";
 import { discoveryOf } from "./discovery/discovery.ts";
 import { openApiV2 } from "./discovery/open-api-v2.ts";
 import { openApiOf } from "./discovery/open-api.ts";
+import { openIdDocuments } from "./discovery/open-id.ts";
 import { ApiDispatcher } from "./http/api-dispatcher.ts";
 import { expressApp, type HealthCheck, type VersionInfo } from "./http/express-app.ts";
 import { serveHttps, type Listener, type TlsOptions } from "./http/https-server.ts";
@@ -26,8 +28,13 @@ const serverVersion: VersionInfo = {
   platform: `linux/${process.arch === "x64" ? "amd64" : process.arch}`,
 };
 
+/** Whose tokens they are, as upstream's clusters are set up; also whom they are meant for. */
+const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
+
 export interface RunApiServerOptions {
   readonly storage: Storage;
+  /** PEM, in PKCS #8: signs the tokens of service accounts. */
+  readonly serviceAccountKey: string;
   /** Absent: no sockets, for use inside a process alone. */
   readonly serve?: { readonly tls: TlsOptions; readonly listeners: readonly Listener[]; readonly advertise: string };
   readonly nodeTls?: { readonly cert: string; readonly key: string; readonly ca: string };
@@ -49,9 +56,20 @@ export interface RunningApiServer {
 
 /** Resolves when it serves. @throws the socket's error when a listener cannot be bound. */
 export async function runApiServer(options: RunApiServerOptions): Promise<RunningApiServer> {
-  const { storage, serve, nodeTls, checks, clock, random, log, signal } = options;
+  const { storage, serviceAccountKey, serve, nodeTls, checks, clock, random, log, signal } = options;
+  const keys = tokenKeys(serviceAccountKey);
   const nodes = nodeTls === undefined ? noNodes : nodeConnection(nodeTls);
-  const server = new ApiServer({ definitions: builtInDefinitions, storage, tokens: [], nodes, clock, random, log });
+  const server = new ApiServer({
+    definitions: builtInDefinitions,
+    storage,
+    tokens: [],
+    serviceAccounts: { keys, issuer: serviceAccountIssuer },
+    nodes,
+    clock,
+    random,
+    log,
+  });
+  const { definitions } = server;
   await server.start(signal);
   if (serve === undefined) return { handle: server.handle, port: 0, close: async () => undefined };
   const caches = server.registry.stores().map((store) => store.cache);
@@ -61,9 +79,10 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
   };
   const app = expressApp({
     server,
-    discovery: discoveryOf(builtInDefinitions, serve.advertise),
-    openApiV2: once(() => openApiV2(builtInDefinitions, serverVersion.gitVersion)),
-    openApi: openApiOf(builtInDefinitions, serverVersion.gitVersion),
+    discovery: discoveryOf(definitions, serve.advertise),
+    openApiV2: once(() => openApiV2(definitions, serverVersion.gitVersion)),
+    openApi: openApiOf(definitions, serverVersion.gitVersion),
+    openId: openIdDocuments(keys, serviceAccountIssuer, `https://${serve.advertise}`),
     version: serverVersion,
     checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks],
   });

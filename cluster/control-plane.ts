@@ -8,7 +8,8 @@ import { inProcessTransport } from "#client/in-process-transport";
 import { createClient } from "#client/transport-client";
 import { runControllerManager } from "#controller-manager/main";
 import { runScheduler } from "#scheduler/main";
-import { ensureNamespaces } from "./bootstrap-namespaces.ts";
+import { Bootstrap } from "./bootstrap/bootstrap.ts";
+import { firstAddress } from "./bootstrap/service-range.ts";
 import type { Pki } from "./pki/pki.ts";
 
 export interface ControlPlaneOptions {
@@ -16,6 +17,8 @@ export interface ControlPlaneOptions {
   readonly pki: Pki;
   /** Absent: no sockets. Port 0 takes a free one. */
   readonly listeners?: readonly { readonly address: string; readonly port: number }[];
+  /** CIDR of the addresses that Services get. */
+  readonly serviceRange?: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -32,18 +35,20 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+const defaultServiceRange = "10.96.0.0/12";
+
 /** API server, controllers and scheduler in this process. Resolves when the API is ready; the controllers are under way then. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { storage, pki, listeners, clock, random, log } = options;
+  const { storage, pki, listeners, serviceRange = defaultServiceRange, clock, random, log } = options;
   const stop = new AbortController();
   const { signal } = stop;
-  const ready = { namespaces: false };
-  const checks = [
-    { name: "poststarthook/start-system-namespaces-controller", check: () => (ready.namespaces ? undefined : "not made yet") },
-  ];
-  const serve = listeners === undefined ? {} : await serving(pki, listeners);
+  const bootstrap = new Bootstrap();
+  const { checks } = bootstrap;
+  const clusterIp = firstAddress(serviceRange);
+  const serve = listeners === undefined ? {} : await serving(pki, listeners, clusterIp);
   const apiServer: RunningApiServer = await runApiServer({
     storage,
+    serviceAccountKey: await pki.signingKey("sa"),
     ...serve,
     checks,
     clock,
@@ -53,14 +58,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   const clientFor = (user: string, groups: readonly string[] = []): ApiClient =>
     createClient(inProcessTransport({ handle: apiServer.handle, user, groups, userAgent: user.replace("system:", "") }));
+  const reachable = listeners?.find(({ address }) => !isLoopback(address))?.address;
+  const bootstrapping = {
+    client: clientFor("system:apiserver", ["system:masters"]),
+    clientCa: pki.ca,
+    address: { ...(reachable !== undefined && { address: reachable }), port: apiServer.port || defaultPort, clusterIp },
+    clock,
+    random,
+    log: log.child({ component: "apiserver" }),
+  };
   try {
-    await ensureNamespaces(clientFor("system:apiserver", ["system:masters"]));
+    await bootstrap.ensure(bootstrapping);
   } catch (error) {
     stop.abort();
     await apiServer.close();
     throw error;
   }
-  ready.namespaces = true;
+  const keeping = bootstrap.keep(bootstrapping, signal);
   const controllers = runControllerManager({
     client: clientFor("system:kube-controller-manager"),
     rootCa: pki.ca,
@@ -76,7 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log: log.child({ component: "scheduler" }),
     signal,
   });
-  const failed = Promise.all([controllers, scheduler]).then(() => new Promise<never>(() => undefined));
+  const failed = Promise.all([controllers, scheduler, keeping]).then(() => new Promise<never>(() => undefined));
   failed.catch((error: unknown) => log.error("a component of the control plane ended", { error }));
   return {
     port: apiServer.port,
@@ -84,19 +98,26 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     failed,
     close: async () => {
       stop.abort();
-      await Promise.allSettled([controllers, scheduler]);
+      await Promise.allSettled([controllers, scheduler, keeping]);
       await apiServer.close();
     },
   };
 }
 
-async function serving(pki: Pki, listeners: readonly { address: string; port: number }[]) {
+/** Of an API server without sockets, which has none. */
+const defaultPort = 6443;
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+async function serving(pki: Pki, listeners: readonly { address: string; port: number }[], clusterIp: string) {
   const addresses = listeners.map(({ address }) => address);
   const own = await pki.pair("apiserver", {
     commonName: "kube-apiserver",
     use: "server",
     dnsNames: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"],
-    ipAddresses: [...new Set(["127.0.0.1", "::1", ...addresses])],
+    ipAddresses: [...new Set(["127.0.0.1", "::1", clusterIp, ...addresses])],
   });
   const toNodes = await pki.pair("apiserver-kubelet-client", {
     commonName: "kube-apiserver-kubelet-client",

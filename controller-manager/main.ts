@@ -12,6 +12,7 @@ import { type Pass, runReconciler } from "./framework/runner.ts";
 import { SharedInformers } from "./framework/shared-informers.ts";
 import { garbageCollectors } from "./garbage-collector/reconcilers.ts";
 import { namespaceReconciler } from "./namespace/reconciler.ts";
+import { nodeLifecycleReconciler } from "./node-lifecycle/reconciler.ts";
 import { replicaSetReconciler } from "./replicaset/reconciler.ts";
 import { rootCaReconciler } from "./root-ca/reconciler.ts";
 import { serviceAccountReconciler } from "./service-account/reconciler.ts";
@@ -55,6 +56,7 @@ async function runControllers(options: ControllerManagerOptions, given: AbortSig
     run(deploymentReconciler(informers, clock)),
     run(replicaSetReconciler(informers, clock)),
     run(namespaceReconciler(informers, types, clock)),
+    run(nodeLifecycleReconciler(informers)),
     run(serviceAccountReconciler(informers)),
     run(rootCaReconciler(informers, rootCa)),
     // Events are many, own nothing, and expire.
@@ -77,6 +79,8 @@ const knownTypes: readonly ResourceType[] = [
   kinds.services,
   kinds.events,
   kinds.leases,
+  kinds.endpointSlices,
+  kinds.priorityClasses,
   kinds.deployments,
   kinds.replicaSets,
 ];

@@ -13,7 +13,10 @@ const preferredPrefixes = ["io.k8s.api.core.v1.", "io.k8s.apimachinery.pkg.apis.
 const wanted = [
   "io.k8s.api.core.v1.",
   "io.k8s.api.apps.v1.",
+  "io.k8s.api.authentication.v1.",
   "io.k8s.api.coordination.v1.",
+  "io.k8s.api.discovery.v1.",
+  "io.k8s.api.scheduling.v1.",
   "io.k8s.api.autoscaling.v1.Scale",
   "io.k8s.apimachinery.pkg.",
 ];

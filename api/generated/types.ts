@@ -106,6 +106,13 @@ export interface Binding {
   readonly target: ObjectReference;
 }
 
+export interface BoundObjectReference {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly name?: string;
+  readonly uid?: string;
+}
+
 export interface CSIPersistentVolumeSource {
   readonly controllerExpandSecretRef?: SecretReference;
   readonly controllerPublishSecretRef?: SecretReference;
@@ -502,6 +509,13 @@ export interface DeploymentStrategy {
   readonly type?: string;
 }
 
+export interface DiscoveryEndpointPort {
+  readonly appProtocol?: string;
+  readonly name?: string;
+  readonly port?: number;
+  readonly protocol?: string;
+}
+
 export interface DownwardAPIProjection {
   readonly items?: readonly DownwardAPIVolumeFile[];
 }
@@ -523,6 +537,17 @@ export interface EmptyDirVolumeSource {
   readonly sizeLimit?: Quantity;
 }
 
+export interface Endpoint {
+  readonly addresses: readonly string[];
+  readonly conditions?: EndpointConditions;
+  readonly deprecatedTopology?: Readonly<Record<string, string>>;
+  readonly hints?: EndpointHints;
+  readonly hostname?: string;
+  readonly nodeName?: string;
+  readonly targetRef?: ObjectReference;
+  readonly zone?: string;
+}
+
 export interface EndpointAddress {
   readonly hostname?: string;
   readonly ip: string;
@@ -530,11 +555,38 @@ export interface EndpointAddress {
   readonly targetRef?: ObjectReference;
 }
 
+export interface EndpointConditions {
+  readonly ready?: boolean;
+  readonly serving?: boolean;
+  readonly terminating?: boolean;
+}
+
+export interface EndpointHints {
+  readonly forNodes?: readonly ForNode[];
+  readonly forZones?: readonly ForZone[];
+}
+
 export interface EndpointPort {
   readonly appProtocol?: string;
   readonly name?: string;
   readonly port: number;
   readonly protocol?: string;
+}
+
+export interface EndpointSlice {
+  readonly addressType: string;
+  readonly apiVersion?: string;
+  readonly endpoints?: readonly Endpoint[];
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly ports?: readonly DiscoveryEndpointPort[];
+}
+
+export interface EndpointSliceList {
+  readonly apiVersion?: string;
+  readonly items: readonly EndpointSlice[];
+  readonly kind?: string;
+  readonly metadata: ListMeta;
 }
 
 export interface EndpointSubset {
@@ -719,6 +771,14 @@ export interface FlexVolumeSource {
 export interface FlockerVolumeSource {
   readonly datasetName?: string;
   readonly datasetUUID?: string;
+}
+
+export interface ForNode {
+  readonly name: string;
+}
+
+export interface ForZone {
+  readonly name: string;
 }
 
 export interface GCEPersistentDiskVolumeSource {
@@ -1713,6 +1773,23 @@ export interface PreferredSchedulingTerm {
   readonly weight: number;
 }
 
+export interface PriorityClass {
+  readonly apiVersion?: string;
+  readonly description?: string;
+  readonly globalDefault?: boolean;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly preemptionPolicy?: string;
+  readonly value?: number;
+}
+
+export interface PriorityClassList {
+  readonly apiVersion?: string;
+  readonly items: readonly PriorityClass[];
+  readonly kind?: string;
+  readonly metadata: ListMeta;
+}
+
 export interface Probe {
   readonly exec?: ExecAction;
   readonly failureThreshold?: number;
@@ -2055,6 +2132,17 @@ export interface SecurityContext {
   readonly windowsOptions?: WindowsSecurityContextOptions;
 }
 
+export interface SelfSubjectReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly status?: SelfSubjectReviewStatus;
+}
+
+export interface SelfSubjectReviewStatus {
+  readonly userInfo?: UserInfo;
+}
+
 export interface SerializedReference {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -2321,6 +2409,45 @@ export interface Timestamp {
   readonly seconds: number;
 }
 
+export interface TokenRequest {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec?: TokenRequestSpec;
+  readonly status?: TokenRequestStatus;
+}
+
+export interface TokenRequestSpec {
+  readonly audiences?: readonly string[];
+  readonly boundObjectRef?: BoundObjectReference;
+  readonly expirationSeconds?: number;
+}
+
+export interface TokenRequestStatus {
+  readonly expirationTimestamp?: Time;
+  readonly token?: string;
+}
+
+export interface TokenReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: TokenReviewSpec;
+  readonly status?: TokenReviewStatus;
+}
+
+export interface TokenReviewSpec {
+  readonly audiences?: readonly string[];
+  readonly token: string;
+}
+
+export interface TokenReviewStatus {
+  readonly audiences?: readonly string[];
+  readonly authenticated?: boolean;
+  readonly error?: string;
+  readonly user?: UserInfo;
+}
+
 export interface Toleration {
   readonly effect?: string;
   readonly key?: string;
@@ -2380,6 +2507,13 @@ export interface UpdateOptions {
   readonly fieldManager?: string;
   readonly fieldValidation?: string;
   readonly kind?: string;
+}
+
+export interface UserInfo {
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly groups?: readonly string[];
+  readonly uid?: string;
+  readonly username?: string;
 }
 
 export interface Volume {

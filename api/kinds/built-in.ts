@@ -2,11 +2,13 @@ import type { ResourceDefinition } from "../definition.ts";
 import { configMapDefinition } from "./config-map.ts";
 import { customResourceDefinitionDefinition } from "./custom-resource-definition.ts";
 import { deploymentDefinition } from "./deployment.ts";
+import { endpointSliceDefinition } from "./endpoint-slice.ts";
 import { eventDefinition } from "./event.ts";
 import { leaseDefinition } from "./lease.ts";
 import { namespaceDefinition } from "./namespace.ts";
 import { nodeDefinition } from "./node.ts";
 import { podDefinition } from "./pod.ts";
+import { priorityClassDefinition } from "./priority-class.ts";
 import { replicaSetDefinition } from "./replica-set.ts";
 import { secretDefinition } from "./secret.ts";
 import { serviceAccountDefinition } from "./service-account.ts";
@@ -25,5 +27,7 @@ export const builtInDefinitions = [
   deploymentDefinition,
   replicaSetDefinition,
   leaseDefinition,
+  endpointSliceDefinition,
+  priorityClassDefinition,
   customResourceDefinitionDefinition,
 ] as readonly unknown[] as readonly ResourceDefinition[];

@@ -1,5 +1,5 @@
 import { duplicate, forbidden, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
-import { ipAddress, named, oneOf, portNumber } from "../field-rules.ts";
+import { ipAddress, named, notSpecialAddress, oneOf, portNumber } from "../field-rules.ts";
 import type { Service, ServicePort, ServiceSpec } from "../generated/types.ts";
 import { dnsLabelErrors, labelKeyErrors, subdomainErrors } from "../label-validation.ts";
 import { validateLabels } from "../metadata-validation.ts";
@@ -88,7 +88,7 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
   const errors = (spec.externalIPs ?? []).flatMap((address, index) => {
     const field = `spec.externalIPs[${index}]`;
     const malformed = ipAddress(field, address);
-    return malformed.length > 0 ? malformed : validateNotSpecial(field, address);
+    return malformed.length > 0 ? malformed : notSpecialAddress(field, address);
   });
   if (spec.type === "ExternalName") return errors;
   const { clusterIP = "", clusterIPs = [] } = spec;
@@ -106,16 +106,6 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
   if (spec.ipFamilyPolicy !== undefined && !policies.includes(spec.ipFamilyPolicy))
     errors.push(notSupported("spec.ipFamilyPolicy", spec.ipFamilyPolicy, policies));
   return errors;
-}
-
-function validateNotSpecial(field: string, address: string): FieldError[] {
-  const ranges: readonly [pattern: RegExp, detail: string][] = [
-    [/^(0\.0\.0\.0|::)$/, `may not be unspecified (${address})`],
-    [/^(127\.|::1$)/, "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
-    [/^(169\.254\.|fe[89ab])/i, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
-    [/^(224\.0\.0\.|ff02:)/i, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
-  ];
-  return ranges.filter(([pattern]) => pattern.test(address)).map(([, detail]) => invalidValue(field, address, detail));
 }
 
 function validatePolicies(spec: ServiceSpec): FieldError[] {

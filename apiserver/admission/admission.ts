@@ -1,5 +1,6 @@
 import type { KubeObject } from "#api/object";
 import type { ResourceType } from "#api/resource-type";
+import { StatusError } from "#api/status";
 import type { UserInfo } from "../authn/user.ts";
 
 export interface AdmissionRequest {
@@ -30,6 +31,17 @@ export interface AdmissionPlugin {
 export interface Admission {
   mutate(request: AdmissionRequest): Promise<KubeObject | undefined>;
   validate(request: AdmissionRequest): Promise<void>;
+}
+
+export function isSameType(left: ResourceType, right: ResourceType): boolean {
+  return left.group === right.group && left.resource === right.resource;
+}
+
+/** A refusal as upstream words it: `pods "web" is forbidden: WHY`. */
+export function refusal({ type, name }: AdmissionRequest, why: string): StatusError {
+  const qualified = type.group === "" ? type.resource : `${type.resource}.${type.group}`;
+  const details = { name, ...(type.group !== "" && { group: type.group }), kind: type.resource };
+  return new StatusError("Forbidden", `${qualified} "${name}" is forbidden: ${why}`, details);
 }
 
 export function admissionChain(plugins: readonly AdmissionPlugin[]): Admission {

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Node, Pod } from "#api/generated/types";
+import type { Node, Pod, TokenRequest } from "#api/generated/types";
 import { pods } from "#api/resource-type";
-import { StatusError } from "#api/status";
+import { notFound } from "#api/status";
 import { nodeOf } from "../authn/user.ts";
 import type { Reader } from "../registry/reader.ts";
-import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
+import { otherUid } from "../registry/token-request.ts";
+import { refusal, type AdmissionPlugin, type AdmissionRequest } from "./admission.ts";
 
 /** Labels below this domain say where a workload may go; a node must not invite it. */
 const restrictedDomain = "node-restriction.kubernetes.io";
@@ -25,7 +26,7 @@ const ofTheMachine = new Set([
 const domainsOfTheMachine = ["kubelet.kubernetes.io", "node.kubernetes.io"];
 
 /** Keeps what an agent writes to its own node, its lease and the status of its pods (upstream: plugin/pkg/admission/noderestriction). */
-export function nodeRestriction(reader: Reader): AdmissionPlugin {
+export function nodeRestriction(reader: Reader, apiAudiences: readonly string[]): AdmissionPlugin {
   return {
     name: "NodeRestriction",
     handles: ({ user }) => nodeOf(user) !== undefined,
@@ -38,6 +39,9 @@ export function nodeRestriction(reader: Reader): AdmissionPlugin {
         case "leases.coordination.k8s.io":
           if (request.name !== node)
             throw refusal(request, `can only access node lease with the same name as the requesting node`);
+          break;
+        case "serviceaccounts.":
+          if (request.subresource === "token") await validateToken(node, request, reader, apiAudiences);
           break;
         case "pods.":
           await validatePod(node, request, reader);
@@ -87,7 +91,37 @@ async function validatePod(node: string, request: AdmissionRequest, reader: Read
     throw refusal(request, `node "${node}" cannot update labels through pod status`);
 }
 
-function refusal({ type, name }: AdmissionRequest, why: string): StatusError {
-  const qualified = type.group === "" ? type.resource : `${type.resource}.${type.group}`;
-  return new StatusError("Forbidden", `${qualified} "${name}" is forbidden: ${why}`, { name, kind: type.resource });
+/** A token for one of its pods, for whom that pod asks for one: a stolen node key must not open what no pod of the node could. */
+async function validateToken(
+  node: string,
+  request: AdmissionRequest,
+  reader: Reader,
+  apiAudiences: readonly string[],
+): Promise<void> {
+  const { spec } = request.object as TokenRequest;
+  const { apiVersion, kind, name = "", uid = "" } = spec?.boundObjectRef ?? {};
+  if (apiVersion !== "v1" || kind !== "Pod" || name === "") throw refusal(request, "node requested token not bound to a pod");
+  if (uid === "") throw refusal(request, "node requested token with a pod binding without a uid");
+  const pod = await reader.getLive(pods, { namespace: request.namespace, name });
+  if (pod === undefined) throw notFound(pods, name);
+  if (pod.metadata.uid !== uid) throw refusal(request, otherUid(uid));
+  if (pod.spec?.nodeName !== node) throw refusal(request, "node requested token bound to a pod scheduled on a different node");
+  const audiences = spec?.audiences ?? [];
+  if (audiences.length > 1) throw refusal(request, "node may only request 0 or 1 audiences");
+  const wanted = audiencesOf(pod, apiAudiences);
+  for (const audience of audiences) {
+    if (wanted.has(audience)) continue;
+    const why = `audience ${JSON.stringify(audience)} not found in pod spec volume, ${request.user.name} is not authorized to request tokens for this audience`;
+    throw refusal(request, why);
+  }
+}
+
+/** For whom the volumes of a pod ask tokens: without a word of that, for the API server. */
+function audiencesOf(pod: Pod, apiAudiences: readonly string[]): ReadonlySet<string> {
+  const sources = (pod.spec?.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []);
+  return new Set(
+    sources.flatMap(({ serviceAccountToken: token }) =>
+      token === undefined ? [] : token.audience ? [token.audience] : apiAudiences,
+    ),
+  );
 }

@@ -33,9 +33,12 @@ function decide(node: string, attributes: Attributes, reader: Reader): Answer {
       return decideLease(node, attributes);
     case "pods.":
       return decidePod(node, attributes, reader);
+    case "serviceaccounts.":
+      return verb === "create" ? decideToken(node, attributes, reader) : decideReferenced(node, attributes, reader);
+    case "tokenreviews.authentication.k8s.io":
+      return verb === "create" ? allow : refuse("an agent only asks whose a token is");
     case "secrets.":
     case "configmaps.":
-    case "serviceaccounts.":
       return decideReferenced(node, attributes, reader);
     case "events.":
       return ["create", "update", "patch"].includes(verb) ? allow : refuse("an agent only writes events");
@@ -91,6 +94,15 @@ function decideReferenced(
     .byIndex(pods, "nodeName", node)
     .some((pod) => pod.metadata.namespace === namespace && referencedNames(pod, resource).has(wanted));
   return related ? allow : refuse(`no relationship found between node '${node}' and this object`);
+}
+
+/** That the token is bound to one of its pods is NodeRestriction's question. */
+function decideToken(node: string, { namespace, name, subresource }: Attributes, reader: Reader): Answer {
+  if (name === undefined) return refuse("can only create tokens for individual service accounts");
+  if (subresource !== "token") return refuse("can only create token subresource of serviceaccount");
+  const uses = (pod: Pod): boolean => pod.metadata.namespace === namespace && pod.spec?.serviceAccountName === name;
+  if (reader.byIndex(pods, "nodeName", node).some(uses)) return allow;
+  return refuse(`no relationship found between node '${node}' and this object`);
 }
 
 /** The Secrets, ConfigMaps or ServiceAccounts a pod needs on its node. */

@@ -58,6 +58,16 @@ export const bootstrapPolicy: readonly PolicyBinding[] = [
           "/openapi/*",
         ],
       },
+      { verbs: ["create"], groups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"] },
+    ],
+  },
+  {
+    subjects: [{ kind: "group", name: "system:serviceaccounts" }],
+    rules: [
+      {
+        verbs: ["get"],
+        paths: ["/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/"],
+      },
     ],
   },
   {

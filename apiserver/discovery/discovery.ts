@@ -1,4 +1,4 @@
-import type { ResourceDefinition } from "#api/definition";
+import type { ServedDefinition } from "#api/definition";
 import { apiVersionOf } from "#api/resource-type";
 import { groupVersions, resourcesOf, type DiscoveredResource, type GroupVersion } from "./resources.ts";
 
@@ -32,7 +32,7 @@ export function wantsAggregated(accept: string): boolean {
   });
 }
 
-export function discoveryOf(definitions: readonly ResourceDefinition[], serverAddress: string): Discovery {
+export function discoveryOf(definitions: readonly ServedDefinition[], serverAddress: string): Discovery {
   const all = groupVersions(definitions);
   const named = all.filter(({ group }) => group !== "");
   const core = all.filter(({ group }) => group === "");
@@ -97,7 +97,7 @@ function aggregated(entries: readonly GroupVersion[]): object {
   };
 }
 
-function aggregatedResource(definition: ResourceDefinition): object {
+function aggregatedResource(definition: ServedDefinition): object {
   const [whole, ...parts] = resourcesOf(definition);
   const kindOf = (resource: DiscoveredResource): object => ({
     group: resource.group ?? definition.type.group,

@@ -1,5 +1,5 @@
 import protobuf from "protobufjs/minimal.js";
-import type { ResourceDefinition } from "#api/definition";
+import type { ServedDefinition } from "#api/definition";
 import { schemaDefinitions, type Schema } from "#api/schema";
 import { groupVersions } from "./resources.ts";
 
@@ -11,7 +11,7 @@ export const openApiV2ProtobufType = "application/com.github.proto-openapi.spec.
  * does not find in v3, and older ones before every apply. Only what they look at is in it: the definitions with their kinds and
  * patch strategies, and that a PATCH takes `fieldValidation`.
  */
-export function openApiV2(definitions: readonly ResourceDefinition[], version: string): Uint8Array {
+export function openApiV2(definitions: readonly ServedDefinition[], version: string): Uint8Array {
   const kinds = new Map(definitions.map(({ type, versions }) => [versions[0]?.schema ?? "", type] as const));
   const document = protobuf.Writer.create();
   text(document, 1, "2.0");
@@ -21,7 +21,8 @@ export function openApiV2(definitions: readonly ResourceDefinition[], version: s
   });
   message(document, 8, (paths) => {
     for (const entry of groupVersions(definitions))
-      for (const definition of entry.definitions) message(paths, 2, (path) => writePath(path, definition));
+      for (const definition of entry.definitions)
+        if (!("isReview" in definition)) message(paths, 2, (path) => writePath(path, definition));
   });
   message(document, 9, (all) => {
     for (const [name, schema] of Object.entries(schemaDefinitions())) {
@@ -35,7 +36,7 @@ export function openApiV2(definitions: readonly ResourceDefinition[], version: s
 
 type Writer = protobuf.Writer;
 
-function writePath(path: Writer, { type }: ResourceDefinition): void {
+function writePath(path: Writer, { type }: ServedDefinition): void {
   const root = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   text(path, 1, `${root}${type.namespaced ? "/namespaces/{namespace}" : ""}/${type.resource}/{name}`);
   message(path, 2, (item) => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ResourceDefinition } from "#api/definition";
+import type { ServedDefinition } from "#api/definition";
 import { referencedName, schemaDefinitions, type Schema } from "#api/schema";
 import { groupVersions, resourcesOf, type GroupVersion } from "./resources.ts";
 
@@ -15,7 +15,7 @@ interface Definition extends Schema {
   readonly "x-kubernetes-group-version-kind"?: readonly object[];
 }
 
-export function openApiOf(definitions: readonly ResourceDefinition[], productVersion: string): OpenApi {
+export function openApiOf(definitions: readonly ServedDefinition[], productVersion: string): OpenApi {
   const made = new Map<string, { bytes: Uint8Array; hash: string }>();
   const entries = new Map(groupVersions(definitions).map((entry) => [pathOf(entry), entry]));
   const document = (path: string): { bytes: Uint8Array; hash: string } | undefined => {
@@ -113,7 +113,7 @@ const listParameters = [
 ];
 const patchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
 
-function pathsOf(definition: ResourceDefinition): [string, object][] {
+function pathsOf(definition: ServedDefinition): [string, object][] {
   const { type } = definition;
   const root = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   const scope = type.namespaced ? `${root}/namespaces/{namespace}` : root;
@@ -144,24 +144,26 @@ function pathsOf(definition: ResourceDefinition): [string, object][] {
     const own = resource.schema ?? definition.versions[0]?.schema ?? "";
     const has = (verb: string): boolean => resource.verbs.includes(verb);
     const patchBody = bodyOf(patchTypes, "io.k8s.apimachinery.pkg.apis.meta.v1.Patch");
-    paths.push([
-      item,
-      {
-        ...(has("get") && { get: operation("get", readParameters) }),
-        ...(has("update") && { put: operation("put", writeParameters, bodyOf(["application/json"], own)) }),
-        ...(has("patch") && { patch: operation("patch", [...writeParameters, queryParameter("force", "boolean")], patchBody) }),
-        ...(has("create") &&
-          part !== undefined && { post: operation("post", writeParameters, bodyOf(["application/json"], own)) }),
-        ...(has("delete") && { delete: operation("delete", readParameters) }),
-        parameters: named,
-      },
-    ]);
+    const isNamed = part !== undefined || resource.verbs.some((verb) => verb !== "create");
+    if (isNamed)
+      paths.push([
+        item,
+        {
+          ...(has("get") && { get: operation("get", readParameters) }),
+          ...(has("update") && { put: operation("put", writeParameters, bodyOf(["application/json"], own)) }),
+          ...(has("patch") && { patch: operation("patch", [...writeParameters, queryParameter("force", "boolean")], patchBody) }),
+          ...(has("create") &&
+            part !== undefined && { post: operation("post", writeParameters, bodyOf(["application/json"], own)) }),
+          ...(has("delete") && { delete: operation("delete", readParameters) }),
+          parameters: named,
+        },
+      ]);
     if (part === undefined) {
       paths.push([
         `${scope}/${type.resource}`,
         {
-          get: operation("list", [...listParameters, ...readParameters]),
-          post: operation("post", writeParameters, bodyOf(["application/json"], own)),
+          ...(has("list") && { get: operation("list", [...listParameters, ...readParameters]) }),
+          ...(has("create") && { post: operation("post", writeParameters, bodyOf(["application/json"], own)) }),
           ...(has("deletecollection") && { delete: operation("deletecollection", listParameters) }),
           parameters: inNamespace,
         },

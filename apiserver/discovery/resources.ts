@@ -1,4 +1,4 @@
-import type { ResourceDefinition } from "#api/definition";
+import type { ResourceDefinition, ServedDefinition } from "#api/definition";
 import { apiVersionOf } from "#api/resource-type";
 import type { DocumentType } from "../registry/read-body.ts";
 import { subresourcesOf } from "../registry/subresource-table.ts";
@@ -30,8 +30,11 @@ function verbsOf({ type, readOnly }: ResourceDefinition): readonly string[] {
 }
 
 /** Everything that is served for one kind. The one place that says which subresources exist. */
-export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[] {
-  const { type, singular, shortNames, categories } = definition;
+export function resourcesOf(definition: ServedDefinition): DiscoveredResource[] {
+  const { type, singular } = definition;
+  const whole = { name: type.resource, singularName: singular, namespaced: type.namespaced, kind: type.kind };
+  if ("isReview" in definition) return [{ ...whole, verbs: ["create"] }];
+  const { shortNames, categories } = definition;
   const part = (name: string, verbs: readonly string[], document?: DocumentType): DiscoveredResource => ({
     name: `${type.resource}/${name}`,
     singularName: "",
@@ -41,21 +44,15 @@ export function resourcesOf(definition: ResourceDefinition): DiscoveredResource[
     verbs,
     ...(document && { schema: document.schema }),
   });
-  const whole: DiscoveredResource = {
-    name: type.resource,
-    singularName: singular,
-    namespaced: type.namespaced,
-    kind: type.kind,
-    verbs: verbsOf(definition),
-    ...(shortNames && { shortNames }),
-    ...(categories && { categories }),
-  };
   const parts = [
     ...subresourcesOf(definition).map(({ name, verbs, document }) => part(name, Object.keys(verbs).sort(), document)),
     ...(type.group === "" && type.resource === "namespaces" ? [part("finalize", ["update"])] : []),
     ...(definition.hasStatus === true ? [part("status", partVerbs)] : []),
   ];
-  return [whole, ...parts.sort((left, right) => (left.name < right.name ? -1 : 1))];
+  return [
+    { ...whole, verbs: verbsOf(definition), ...(shortNames && { shortNames }), ...(categories && { categories }) },
+    ...parts.sort((left, right) => (left.name < right.name ? -1 : 1)),
+  ];
 }
 
 function groupVersionOf(apiVersion: string): { group: string; version: string } {
@@ -66,12 +63,12 @@ function groupVersionOf(apiVersion: string): { group: string; version: string } 
 export interface GroupVersion {
   readonly group: string;
   readonly version: string;
-  readonly definitions: readonly ResourceDefinition[];
+  readonly definitions: readonly ServedDefinition[];
 }
 
 /** The core group first, the others in the order of their names. */
-export function groupVersions(definitions: readonly ResourceDefinition[]): GroupVersion[] {
-  const found = new Map<string, { group: string; version: string; definitions: ResourceDefinition[] }>();
+export function groupVersions(definitions: readonly ServedDefinition[]): GroupVersion[] {
+  const found = new Map<string, { group: string; version: string; definitions: ServedDefinition[] }>();
   for (const definition of definitions) {
     const { group, version } = definition.type;
     const entry = found.get(`${group}/${version}`) ?? { group, version, definitions: [] };

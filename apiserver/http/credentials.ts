@@ -20,9 +20,11 @@ export function credentialsOf(request: IncomingMessage): Credentials {
 }
 
 function certificateOf(socket: TLSSocket): Credentials {
-  if (socket.getPeerX509Certificate() === undefined) return { kind: "anonymous" };
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return { kind: "anonymous" };
   if (!socket.authorized) return { kind: "rejected" };
   const { CN, O } = socket.getPeerCertificate().subject as { CN?: string | string[]; O?: string | string[] };
   const commonName = Array.isArray(CN) ? (CN[0] ?? "") : (CN ?? "");
-  return commonName === "" ? { kind: "rejected" } : { kind: "certificate", commonName, organizations: [O ?? []].flat() };
+  const sha256 = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  return commonName === "" ? { kind: "rejected" } : { kind: "certificate", commonName, organizations: [O ?? []].flat(), sha256 };
 }

@@ -3,6 +3,7 @@ import { noSuchResource, type ApiServer } from "../api-server.ts";
 import { aggregatedContentType, wantsAggregated, type Discovery } from "../discovery/discovery.ts";
 import { openApiV2ProtobufType } from "../discovery/open-api-v2.ts";
 import type { OpenApi } from "../discovery/open-api.ts";
+import { keySetContentType, keySetPath, type OpenIdDocuments } from "../discovery/open-id.ts";
 import { credentialsOf } from "./credentials.ts";
 import { writeResponse } from "./write-response.ts";
 
@@ -28,6 +29,7 @@ export interface ExpressAppOptions {
   readonly server: ApiServer;
   readonly discovery: Discovery;
   readonly openApi: OpenApi;
+  readonly openId: OpenIdDocuments;
   /** Made when first asked for. */
   readonly openApiV2: () => Uint8Array;
   readonly version: VersionInfo;
@@ -35,7 +37,7 @@ export interface ExpressAppOptions {
 }
 
 /** Everything that is not a resource: discovery, OpenAPI, health, version. */
-export function expressApp({ server, discovery, openApi, openApiV2, version, checks }: ExpressAppOptions): Express {
+export function expressApp({ server, discovery, openApi, openApiV2, openId, version, checks }: ExpressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -60,6 +62,11 @@ export function expressApp({ server, discovery, openApi, openApiV2, version, che
   app.get("/openapi/v2", (_request, response) => {
     response.setHeader("content-type", openApiV2ProtobufType);
     response.end(openApiV2());
+  });
+  app.get("/.well-known/openid-configuration", (_request, response) => sendCacheable(response, openId.configuration));
+  app.get(keySetPath, async (_request, response) => {
+    response.setHeader("content-type", keySetContentType);
+    sendCacheable(response, await openId.keySet());
   });
   app.get("/version", (_request, response) => sendJson(response, version));
   for (const path of ["/healthz", "/livez", "/readyz"])
@@ -88,6 +95,13 @@ function sendFound(response: Response, document: object | undefined): void {
 
 function sendJson(response: Response, document: object): void {
   response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(document));
+}
+
+/** For those who verify tokens: an hour, as upstream lets them. */
+function sendCacheable(response: Response, document: object): void {
+  response.setHeader("cache-control", "public, max-age=3600");
+  if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
   response.end(JSON.stringify(document));
 }
 

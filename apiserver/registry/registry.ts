@@ -1,7 +1,7 @@
 import type { ResourceDefinition } from "#api/definition";
-import type { Pod } from "#api/generated/types";
+import type { Pod, PriorityClass } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
-import type { ResourceType } from "#api/resource-type";
+import { apiVersionOf, type ResourceType } from "#api/resource-type";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
@@ -73,8 +73,16 @@ function id({ group, version, resource }: ResourceType): string {
   return `${group}/${version}/${resource}`;
 }
 
+type Index = (object: KubeObject) => string | undefined;
+
 /** The fields that are looked up often enough to be kept sorted. */
-function indexesOf(definition: ResourceDefinition): Record<string, (object: KubeObject) => string | undefined> {
-  const isPods = definition.type.group === "" && definition.type.resource === "pods";
-  return isPods ? { nodeName: (object) => (object as Pod).spec?.nodeName } : {};
+const indexes: Readonly<Record<string, Readonly<Record<string, Index>>>> = {
+  "v1/pods": { nodeName: (object) => (object as Pod).spec?.nodeName },
+  "scheduling.k8s.io/v1/priorityclasses": {
+    globalDefault: (object) => ((object as PriorityClass).globalDefault === true ? "true" : undefined),
+  },
+};
+
+function indexesOf({ type }: ResourceDefinition): Record<string, Index> {
+  return indexes[`${apiVersionOf(type)}/${type.resource}`] ?? {};
 }

@@ -3,10 +3,12 @@ import { bindingSubresource } from "./binding.ts";
 import { podLogSubresource } from "./pod-log.ts";
 import { scaleSubresource } from "./scale.ts";
 import type { Subresource } from "./subresource.ts";
+import { tokenSubresource } from "./token-request.ts";
 
 /** By `resource.group`. */
 const ofKinds: Readonly<Record<string, readonly Subresource[]>> = {
   "pods.": [bindingSubresource, podLogSubresource],
+  "serviceaccounts.": [tokenSubresource],
 };
 
 /** The parts of a kind that are not answered as the kind itself is: the one place that says which exist, for serving and discovery. */

@@ -94,6 +94,12 @@ export async function issueCertificate(
   return { cert: certificate.toString("pem"), key: await keyPem(keys.privateKey) };
 }
 
+/** PEM of a new private key. */
+export async function createSigningKey(): Promise<string> {
+  const { privateKey } = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  return keyPem(privateKey);
+}
+
 /** Whether a certificate ends within `marginMs`, and had better be made anew. */
 export function endsSoon(pem: string, clock: Clock, marginMs: number): boolean {
   return new x509.X509Certificate(pem).notAfter.getTime() - clock.now() < marginMs;

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
 import { writeWhole } from "../state/write-whole.ts";
-import { createAuthority, endsSoon, issueCertificate, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import {
+  createAuthority,
+  createSigningKey,
+  endsSoon,
+  issueCertificate,
+  type CertificateRequest,
+  type KeyPair,
+} from "./certificates.ts";
 
 const renewBeforeMs = 30 * 24 * 3600 * 1000;
 
@@ -13,6 +20,8 @@ export interface Pki {
   readonly ca: string;
   /** The pair of that name; a change of what it must say makes a new one. */
   pair(name: string, request: CertificateRequest): Promise<KeyPair>;
+  /** PEM of a private key without a certificate, to sign tokens with: made once, kept for good. */
+  signingKey(name: string): Promise<string>;
 }
 
 export async function openPki(directory: string, clock: Clock, random: Random): Promise<Pki> {
@@ -30,13 +39,25 @@ export async function openPki(directory: string, clock: Clock, random: Random): 
       await writeWhole(join(directory, `${name}.json`), wanted);
       return fresh;
     },
+    signingKey: async (name) => {
+      const path = join(directory, `${name}.key`);
+      const known = await readText(path);
+      if (known !== undefined) return known;
+      const fresh = await createSigningKey();
+      await writeWhole(path, fresh);
+      return fresh;
+    },
   };
 }
 
 /** A cluster inside one process keeps its keys in memory. */
 export async function memoryPki(clock: Clock, random: Random): Promise<Pki> {
   const authority = await createAuthority("skiff-ca", clock, random);
-  return { ca: authority.cert, pair: (_name, request) => issueCertificate(authority, request, clock, random) };
+  return {
+    ca: authority.cert,
+    pair: (_name, request) => issueCertificate(authority, request, clock, random),
+    signingKey: () => createSigningKey(),
+  };
 }
 
 async function readPair(directory: string, name: string): Promise<KeyPair | undefined> {

@@ -2,6 +2,7 @@ import https from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
 import type { KubeObject } from "#api/object";
 import type { ApiResponse, Credentials, Handle } from "#api/request";
+import { serviceAccounts } from "#api/resource-type";
 import { parseResourcePath, verbOf } from "#apiserver/http/request-path";
 import { type RunningApiServer, runApiServer } from "#apiserver/main";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
@@ -9,7 +10,7 @@ import type { Clock } from "#base/clock";
 import { systemClock } from "#base/clock";
 import { silentLogger } from "#base/logger";
 import { systemRandom } from "#base/random";
-import { ensureNamespaces } from "#cluster/bootstrap-namespaces";
+import { ensureNamespaces, ensurePriorityClasses } from "#cluster/bootstrap/system-objects";
 import { memoryPki, type Pki } from "#cluster/pki/pki";
 import { inProcessTransport } from "#client/in-process-transport";
 import { createClient } from "#client/transport-client";
@@ -81,6 +82,7 @@ async function run(clock: Clock, serve: boolean): Promise<{ server: RunningApiSe
   const server = await runApiServer({
     ...shared,
     storage: new MemoryStorage(shared),
+    serviceAccountKey: await pki.signingKey("sa"),
     checks: [],
     signal: stop.signal,
     ...(serve && {
@@ -92,7 +94,10 @@ async function run(clock: Clock, serve: boolean): Promise<{ server: RunningApiSe
     }),
   });
   const transport = inProcessTransport({ handle: server.handle, user: "bootstrap", groups: ["system:masters"] });
-  await ensureNamespaces(createClient(transport));
+  const client = createClient(transport);
+  await Promise.all([ensureNamespaces(client), ensurePriorityClasses(client)]);
+  // No controller runs that would make it, and without it there can be no pods.
+  await client.create(serviceAccounts, { metadata: { namespace: "default", name: "default" } });
   return { server, pki, stop };
 }
 

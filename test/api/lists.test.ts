@@ -84,7 +84,8 @@ describe.each(waysIn)("lists %s", (_way, start) => {
     ["spec.nodeName%3D", ["free"]],
     ["status.phase%3DPending", ["bound", "free"]],
     ["spec.restartPolicy%3DNever", []],
-    ["spec.serviceAccountName%3D", ["bound", "free"]],
+    ["spec.serviceAccountName%3Ddefault", ["bound", "free"]],
+    ["spec.serviceAccountName%3Dother", []],
   ])("of pods select by %s", async (query, expected) => {
     expect(names(await api.request("GET", `/api/v1/pods?fieldSelector=${query}`))).toEqual(expected);
   });

@@ -35,6 +35,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   express: ["apiserver/http/", "node-agent/http/"],
   "fast-json-patch": ["api/patch/"],
   "ipaddr.js": ["cluster/", "node-agent/network/"],
+  jose: ["apiserver/authn/"],
   "js-yaml": ["client/", "apiserver/registry/", "cluster/commands/", "cli/"],
   koffi: ["node-agent/"],
   lmdb: ["apiserver/storage/embedded/"],

@@ -7,7 +7,7 @@ import { systemRandom } from "#base/random";
 import type { ApiClient } from "#client/api-client";
 import { httpTransport } from "#client/http-transport";
 import { createClient } from "#client/transport-client";
-import { ensureNamespaces } from "#cluster/bootstrap-namespaces";
+import { ensureNamespaces } from "#cluster/bootstrap/system-objects";
 import { memoryPki, type Pki } from "#cluster/pki/pki";
 import { runControllerManager } from "#controller-manager/main";
 import { runScheduler } from "#scheduler/main";
@@ -39,7 +39,8 @@ beforeEach(async () => {
   pki = await memoryPki(systemClock, systemRandom);
   const own = await pki.pair("apiserver", { commonName: "kube-apiserver", use: "server", ipAddresses: ["127.0.0.1"] });
   const serve = { tls: { ...own, clientCa: pki.ca }, listeners: [{ address: "127.0.0.1", port: 0 }], advertise: "127.0.0.1" };
-  server = await runApiServer({ ...shared, storage, serve, checks: [], signal: stopServer.signal });
+  const serviceAccountKey = await pki.signingKey("sa");
+  server = await runApiServer({ ...shared, storage, serviceAccountKey, serve, checks: [], signal: stopServer.signal });
 });
 afterEach(async () => {
   stop.abort(new Error("test over"));

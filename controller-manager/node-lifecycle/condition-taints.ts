@@ -1,0 +1,40 @@
+import type { Node, Taint } from "#api/generated/types";
+
+const prefix = "node.kubernetes.io/";
+const unschedulable = `${prefix}unschedulable`;
+
+/** By type and status of a condition, the taint that goes with it (upstream: nodeConditionToTaintKeyStatusMap of pkg/controller/nodelifecycle). */
+const byCondition: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Ready: { False: `${prefix}not-ready`, Unknown: `${prefix}unreachable` },
+  MemoryPressure: { True: `${prefix}memory-pressure` },
+  DiskPressure: { True: `${prefix}disk-pressure` },
+  NetworkUnavailable: { True: `${prefix}network-unavailable` },
+  PIDPressure: { True: `${prefix}pid-pressure` },
+};
+
+const ownKeys = new Set([unschedulable, ...Object.values(byCondition).flatMap((keys) => Object.values(keys))]);
+
+/**
+ * The taints of a node after its NoSchedule taints were made to say what its conditions and `spec.unschedulable` say. Those of
+ * other keys and effects are left as they are. Undefined: they say it already.
+ */
+export function conditionTaints(node: Node): readonly Taint[] | undefined {
+  const present = node.spec?.taints ?? [];
+  const keys = wantedKeys(node);
+  const isOwn = ({ key, effect }: Taint): boolean => effect === "NoSchedule" && ownKeys.has(key);
+  const kept = present.filter((taint) => !isOwn(taint) || keys.has(taint.key));
+  const added = [...keys].filter((key) => !kept.some((taint) => isOwn(taint) && taint.key === key));
+  if (added.length === 0 && kept.length === present.length) return undefined;
+  return [...kept, ...added.map((key) => ({ key, effect: "NoSchedule" }))];
+}
+
+function wantedKeys({ spec = {}, status = {} }: Node): ReadonlySet<string> {
+  const conditions = status.conditions ?? [];
+  const keys = conditions.flatMap((condition) => byCondition[condition.type]?.[condition.status] ?? []);
+  // A node of which nobody has said yet whether it is ready stays as it was registered.
+  const isNew = !conditions.some(({ type }) => type === "Ready");
+  const asRegistered = isNew
+    ? (spec.taints ?? []).map(({ key }) => key).filter((key) => key === byCondition["Ready"]?.["False"])
+    : [];
+  return new Set([...keys, ...asRegistered, ...(spec.unschedulable === true ? [unschedulable] : [])]);
+}
