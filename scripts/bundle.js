@@ -24,7 +24,7 @@ export async function ensureBundle(root) {
     target: "node20",
     conditions: ["source"],
     // Native code, and what loads its own files by path.
-    external: ["lmdb", "koffi", "pino", "esbuild"],
+    external: ["lmdb", "koffi", "pino", "etcd3", "esbuild"],
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },

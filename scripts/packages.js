@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
@@ -22,6 +22,7 @@ const tools = [
   { any: ["docker-registry"], for: "test", why: "serves images to the tests", packages: { default: "docker-registry" } },
   { any: ["skopeo"], for: "test", why: "pushes images to it", packages: { default: "skopeo" } },
   { any: ["runc"], for: "test", why: "is the second runtime under test", packages: { default: "runc" } },
+  { any: ["etcd"], for: "test", why: "is the store that API servers share", packages: { default: "etcd-server", dnf: "etcd" } },
   { any: ["curl"], for: "test", why: "asks pods", packages: { default: "curl" } },
   {
     any: ["qemu-system-x86_64"],
@@ -62,7 +63,7 @@ export function ensurePackages(purposes) {
     const options = { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
     spawnSync(manager.update[0], manager.update.slice(1), options);
     const [command, ...rest] = [...manager.install, ...packages];
-    const { status } = spawnSync(command, rest, options);
+    const { status } = withoutServices(() => spawnSync(command, rest, options));
     if (status !== 0) console.log(`apt-get could not install them (exit code ${status}); what it said is above.`);
     return;
   }
@@ -70,6 +71,24 @@ export function ensurePackages(purposes) {
     manager === undefined ? `install these packages: ${packages.join(" ")}` : [...manager.install, ...packages].join(" ");
   console.log(`Not installed by itself here. Run this, as root:\n\n    ${command}\n`);
   console.log("Without it a control plane alone works: `./skiff up --nodes 0`.");
+}
+
+/** We want the programs; the services that some packages would start at once (etcd, docker-registry) would sit on their ports. */
+function withoutServices(install) {
+  const policy = "/usr/sbin/policy-rc.d";
+  let isOurs = false;
+  try {
+    // Who asks before starting a service is told "forbidden by policy".
+    writeFileSync(policy, "#!/bin/sh\nexit 101\n", { flag: "wx", mode: 0o755 });
+    isOurs = true;
+  } catch {
+    // The machine has a policy already, as containers often do.
+  }
+  try {
+    return install();
+  } finally {
+    if (isOurs) rmSync(policy, { force: true });
+  }
 }
 
 function isDebianLike() {

@@ -332,13 +332,13 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
       it("deletes what was written together at one revision, with previous values", async () => {
         const reading = watch(await storage.revision());
         const [a, b] = await Promise.all(
-          ["a", "b"].map((key) => storage.put(root + key, encode(key), 0, { expiresAfterSeconds: 5 })),
+          ["a", "b"].map((key) => storage.put(root + key, encode(key), 0, { expiresAfterSeconds: 2 })),
         );
         await create("stays");
         await reading.take(3);
-        await opened.clock.advance(4_000);
+        await opened.clock.advance(1_000);
         expect(await storage.count(root)).toBe(3);
-        await opened.clock.advance(4_000);
+        await opened.clock.advance(3_000);
         const [batch] = await reading.take(1);
         expect(batch!.changes).toEqual([
           { key: "a", previous: { value: "a", revision: a!.revision } },
@@ -348,14 +348,14 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
       });
 
       it("forgets the expiry of what is written again without one, and renews it otherwise", async () => {
-        const a = await storage.put(`${root}a`, encode("1"), 0, { expiresAfterSeconds: 5 });
-        const b = await storage.put(`${root}b`, encode("1"), 0, { expiresAfterSeconds: 5 });
-        await opened.clock.advance(3_000);
+        const a = await storage.put(`${root}a`, encode("1"), 0, { expiresAfterSeconds: 2 });
+        const b = await storage.put(`${root}b`, encode("1"), 0, { expiresAfterSeconds: 2 });
+        await opened.clock.advance(1_000);
         await storage.put(`${root}a`, encode("2"), a.revision);
-        await storage.put(`${root}b`, encode("2"), b.revision, { expiresAfterSeconds: 10 });
-        await opened.clock.advance(6_000);
+        await storage.put(`${root}b`, encode("2"), b.revision, { expiresAfterSeconds: 5 });
+        await opened.clock.advance(4_000);
         expect(keysOf((await list()).entries)).toEqual(["a", "b"]);
-        await opened.clock.advance(6_000);
+        await opened.clock.advance(3_000);
         await until(async () => (await storage.count(root)) === 1);
         expect(keysOf((await list()).entries)).toEqual(["a"]);
       });
@@ -368,7 +368,7 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
       const b = await storage.put(`${root}a`, encode("2"), a.revision);
       await create("gone");
       await storage.delete(`${root}gone`, b.revision + 1);
-      await storage.put(`${root}lease`, encode("l"), 0, { expiresAfterSeconds: 20 });
+      await storage.put(`${root}lease`, encode("l"), 0, { expiresAfterSeconds: 3 });
       const revision = await storage.revision();
       storage = await opened.reopen();
       expect(await storage.revision()).toBe(revision);
@@ -377,14 +377,14 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
       expect(keysOf((await list("", { at: b.revision })).entries)).toEqual(["a"]);
       expect(await watch(start).take(5)).toHaveLength(5);
       expect((await create("b")).revision).toBe(revision + 1);
-      await opened.clock.advance(30_000);
+      await opened.clock.advance(4_000);
       await until(async () => (await storage.get(`${root}lease`)) === undefined);
     });
   });
 }
 
 /** Below this all keys of these tests lie, so that they do not see a shared store's other keys. */
-const root = "/conformance/";
+const root = "/registry/conformance/";
 const encode = (text: string): Uint8Array => Buffer.from(text);
 const decode = (value: Uint8Array): string => Buffer.from(value).toString();
 const plain = (entry: Entry | undefined) => entry && { ...entry, value: [...entry.value] };
@@ -444,5 +444,5 @@ async function expectReason(promise: Promise<unknown>, reason: StorageError["rea
 
 /** Real stores finish what the clock set off a moment later. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  await expect.poll(condition, { timeout: 5_000, interval: 5 }).toBe(true);
+  await expect.poll(condition, { timeout: 5_000, interval: 20 }).toBe(true);
 }

@@ -43,7 +43,7 @@ export interface Storage {
   count(prefix: string): Promise<number>;
   /**
    * Resolves once durable. Never retried inside. `expected` is the revision of the entry that is replaced, 0: must not exist.
-   * @throws StorageError AlreadyExists, Conflict, OutcomeUnknown, NoSpace.
+   * @throws StorageError AlreadyExists, Conflict, OutcomeUnknown, NoSpace, TooLarge.
    */
   put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry>;
   /** @returns the revision of the deletion. @throws StorageError Conflict (also when it is not there), OutcomeUnknown. */
@@ -61,7 +61,16 @@ export interface Storage {
 }
 
 export type StorageReason =
-  "AlreadyExists" | "Conflict" | "Expired" | "Future" | "OutcomeUnknown" | "NoSpace" | "Locked" | "Corrupt" | "Unavailable";
+  | "AlreadyExists"
+  | "Conflict"
+  | "Expired"
+  | "Future"
+  | "OutcomeUnknown"
+  | "NoSpace"
+  | "TooLarge"
+  | "Locked"
+  | "Corrupt"
+  | "Unavailable";
 
 export class StorageError extends Error {
   override readonly name = "StorageError";

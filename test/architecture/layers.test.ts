@@ -32,6 +32,7 @@ const sharedTypes = new Set([
 const homes: Readonly<Record<string, readonly string[]>> = {
   "@peculiar/x509": ["cluster/pki/"],
   commander: ["cli/"],
+  etcd3: ["apiserver/storage/etcd/"],
   express: ["apiserver/http/", "node-agent/http/"],
   "fast-json-patch": ["api/patch/"],
   "ipaddr.js": ["cluster/", "node-agent/network/"],
