@@ -22,14 +22,14 @@ export interface ApiWriter {
   patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: Patch, options?: WriteOptions): Promise<Stored<T>>;
   delete(type: ResourceType, key: ObjectKey, options?: DeleteOptions & CallOptions): Promise<void>;
   deleteCollection(type: ResourceType, options: ListOptions & DeleteOptions): Promise<void>;
-  /** POST to a subresource whose body is of another kind, e.g. a Binding to pods/binding. */
-  createSubresource(
+  /** POST to a subresource whose body is of another kind, e.g. a Binding to pods/binding. @returns what the server answers. */
+  createSubresource<T extends KubeObject>(
     type: ResourceType,
     key: ObjectKey,
     subresource: string,
-    body: KubeObject,
+    body: T,
     options?: CallOptions,
-  ): Promise<void>;
+  ): Promise<T>;
 }
 
 export interface ApiClient extends ApiReader, ApiWriter {

@@ -2,7 +2,7 @@ import type { DeleteOptions } from "#api/generated/types";
 import type { KubeList, KubeObject, ObjectKey, Stored } from "#api/object";
 import { apiVersionOf, type ResourceType } from "#api/resource-type";
 import { errorFromStatus, hasReason } from "#api/status";
-import type { ApiClient, ListOptions, Patch, WatchEvent, WatchOptions, WriteOptions } from "./api-client.ts";
+import type { ApiClient, CallOptions, ListOptions, Patch, WatchEvent, WatchOptions, WriteOptions } from "./api-client.ts";
 import type { Call, Transport } from "./transport.ts";
 
 export interface ClientOptions {
@@ -41,9 +41,13 @@ export function createClient(transport: Transport, { onWarning }: ClientOptions 
       const query = selectionOf(options);
       await call({ verb: "deletecollection", type, namespace, query, ...signalOf(options), body: deleteBody(options) });
     },
-    createSubresource: async (type, key, subresource, body, options = {}) => {
-      await call({ verb: "create", type, ...key, subresource, body, ...signalOf(options) });
-    },
+    createSubresource: async <T extends KubeObject>(
+      type: ResourceType,
+      key: ObjectKey,
+      subresource: string,
+      body: T,
+      options: CallOptions = {},
+    ) => (await call({ verb: "create", type, ...key, subresource, body, ...signalOf(options) })) as T,
     stream: (type, key, subresource, { query = {}, signal }) =>
       transport.stream({ verb: "get", type, ...key, subresource, query, accept: "*/*", ...(signal !== undefined && { signal }) }),
   };

@@ -12,6 +12,7 @@ import type { Prober } from "./probes/run-probe.ts";
 import type { RuntimeState } from "./runtime-state.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { PodVolumes } from "./volumes/pod-volumes.ts";
+import type { TokenSource } from "./volumes/token-source.ts";
 
 export type EventType = "Normal" | "Warning";
 
@@ -32,6 +33,7 @@ export interface AgentParts {
   readonly cgroupRoot: string;
   readonly directories: AgentDirectories;
   readonly source: ConfigSource;
+  readonly tokens: TokenSource;
   readonly volumes: PodVolumes;
   readonly prober: Prober;
   readonly dns: DnsSettings;

@@ -18,6 +18,7 @@ import { networkProber, type Prober } from "./probes/run-probe.ts";
 import { RuntimeState } from "./runtime-state.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import { podVolumes, type PodVolumes } from "./volumes/pod-volumes.ts";
+import { tokenSource } from "./volumes/token-source.ts";
 
 export interface NodeAgentOptions {
   readonly nodeName: string;
@@ -51,13 +52,14 @@ export interface NodeAgentOptions {
  * everything of the agent itself has ended.
  */
 export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
-  const { nodeName, podCidr, client, runtime, clock, stateDirectory, clusterDns, server } = options;
+  const { nodeName, podCidr, client, runtime, clock, random, stateDirectory, clusterDns, server } = options;
   const signal = sharedSignal(options.signal);
   const directories = { pods: join(stateDirectory, "pods"), logs: join(stateDirectory, "logs") };
   await mkdir(directories.pods, { recursive: true, mode: 0o750 });
   await mkdir(directories.logs, { recursive: true });
   const recorder = new EventRecorder({ ...options, component: "kubelet", host: nodeName });
   const source = configSource({ client, clock });
+  const tokens = tokenSource({ client, clock, random });
   const parts: AgentParts = {
     ...options,
     signal,
@@ -65,7 +67,8 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     runtimeName: await nameOf(runtime),
     directories,
     source,
-    volumes: options.volumes ?? podVolumes(source),
+    tokens,
+    volumes: options.volumes ?? podVolumes({ config: source, tokens }),
     prober: options.prober ?? networkProber(runtime),
     machine: options.machine ?? (await readMachine(stateDirectory)),
     dns: {

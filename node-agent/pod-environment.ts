@@ -49,8 +49,9 @@ export class PodEnvironment {
   }
 
   async tearDown(pod: StoredPod): Promise<void> {
-    const { cgroups, cgroupRoot, volumes } = this.#parts;
+    const { cgroups, cgroupRoot, volumes, tokens } = this.#parts;
     await volumes.tearDown(this.podDirectory(pod));
+    tokens.forget(pod.metadata.uid);
     // Of an orphan the class is not known.
     const classes = pod.status?.qosClass === undefined ? ["Guaranteed", "Burstable", "BestEffort"] : [pod.status.qosClass];
     for (const qosClass of classes) await cgroups.remove(podCgroup(cgroupRoot, { ...pod, status: { qosClass } }));

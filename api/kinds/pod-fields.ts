@@ -29,7 +29,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
   PodSpec: {
     activeDeadlineSeconds: "implemented",
     affinity: "Affinity",
-    automountServiceAccountToken: "warned",
+    automountServiceAccountToken: "implemented",
     containers: "Container",
     dnsConfig: "implemented",
     dnsPolicy: "implemented",
@@ -50,7 +50,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     overhead: "warned",
     preemptionPolicy: "warned",
     priority: "implemented",
-    priorityClassName: "warned",
+    priorityClassName: "implemented",
     readinessGates: "implemented",
     resourceClaims: "warned",
     resources: "warned",
@@ -208,17 +208,15 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     downwardAPI: "implemented",
     podCertificate: "warned",
     secret: "implemented",
-    serviceAccountToken: "warned",
+    serviceAccountToken: "implemented",
   },
 };
 
 /** Values that are what happens anyway, or that the API server fills in by itself: no reason to warn. */
 const asItIs: Readonly<Record<string, readonly unknown[]>> = {
-  "PodSpec.automountServiceAccountToken": [false],
   "PodSpec.enableServiceLinks": [true, false],
   "PodSpec.hostUsers": [true],
   "PodSpec.preemptionPolicy": ["PreemptLowerPriority"],
-  "PodSpec.priorityClassName": ["system-node-critical", "system-cluster-critical"],
   "PodSecurityContext.fsGroupChangePolicy": ["Always"],
   "PodSecurityContext.supplementalGroupsPolicy": ["Merge"],
   "SecurityContext.procMount": ["Default"],

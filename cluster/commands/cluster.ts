@@ -35,7 +35,7 @@ import {
   type KubeconfigTarget,
   type UpOptions,
 } from "./up-checks.ts";
-import { waitForApi, waitForNodes } from "./wait-ready.ts";
+import { waitForApi, waitForDefaultAccount, waitForNodes } from "./wait-ready.ts";
 
 export interface ClusterStatus {
   readonly config: ClusterConfig;
@@ -194,12 +194,14 @@ export class Cluster {
       progress(`starting ${node.name} at ${node.address}`);
       await this.#startNode(node, pki, config, host ?? "127.0.0.1");
     }
-    if (config.nodes > 0) {
-      const transport = httpTransport(entry);
+    const transport = httpTransport(entry);
+    const client = createClient(transport);
+    const ended = (): Promise<string | undefined> => this.#processes.firstEnded(processNames(config));
+    try {
       const awaited = names.map((name) => ({ name, since: isMissing(name) ? began : 0 }));
-      await waitForNodes(createClient(transport), awaited, this.#clock, progress, () =>
-        this.#processes.firstEnded(processNames(config)),
-      );
+      if (awaited.length > 0) await waitForNodes(client, awaited, this.#clock, progress, ended);
+      await waitForDefaultAccount(client, this.#clock, ended);
+    } finally {
       transport.close();
     }
     // Last, so that a cluster that does not come up leaves no context.

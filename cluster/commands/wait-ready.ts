@@ -1,7 +1,8 @@
 import { request } from "node:https";
 import type { Clock } from "#base/clock";
 import type { Node } from "#api/generated/types";
-import { nodes } from "#api/resource-type";
+import { nodes, serviceAccounts } from "#api/resource-type";
+import { hasReason } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import { CommandFailure } from "../failure.ts";
 import type { KeyPair } from "../pki/certificates.ts";
@@ -9,10 +10,11 @@ import type { KeyPair } from "../pki/certificates.ts";
 const apiTimeoutMs = 30_000;
 const nodesTimeoutMs = 60_000;
 
-/** Heartbeats have whole seconds. */
+/** Heartbeats have whole seconds. What a node says counts when the cluster has heard it, and lets pods go there. */
 function saysReady(node: Node, since: number): boolean {
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
-  return ready?.status === "True" && Date.parse(ready.lastHeartbeatTime ?? "") >= Math.floor(since / 1000) * 1000;
+  const isKeptFree = (node.spec?.taints ?? []).some(({ key }) => key === "node.kubernetes.io/not-ready");
+  return ready?.status === "True" && !isKeptFree && Date.parse(ready.lastHeartbeatTime ?? "") >= Math.floor(since / 1000) * 1000;
 }
 
 /** Resolves when the API server says that it is ready. @throws CommandFailure when its process ends first, or time does. */
@@ -44,6 +46,33 @@ function isReady(port: number, ca: string, admin: KeyPair): Promise<boolean> {
     call.on("error", () => resolve(false));
     call.end();
   });
+}
+
+/** Resolves when a pod can be made in the namespace `default`: it needs the account that the controllers make there. @throws CommandFailure */
+export async function waitForDefaultAccount(
+  client: ApiClient,
+  clock: Clock,
+  ended: () => Promise<string | undefined>,
+): Promise<void> {
+  const deadline = clock.monotonic() + apiTimeoutMs;
+  const isThere = async (): Promise<boolean> => {
+    try {
+      await client.get(serviceAccounts, { namespace: "default", name: "default" });
+      return true;
+    } catch (error) {
+      if (hasReason(error, "NotFound")) return false;
+      throw error;
+    }
+  };
+  while (!(await isThere())) {
+    const problem = await ended();
+    if (problem !== undefined) throw new CommandFailure(problem);
+    if (clock.monotonic() > deadline)
+      throw new CommandFailure(
+        `there is no service account "default" after ${apiTimeoutMs / 1000} s: see the control plane's log`,
+      );
+    await clock.sleep(15);
+  }
 }
 
 /** A node, and since when (wall time, milliseconds) its agent must have said that it is Ready: what it said before a stop is old. */

@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 export interface ProjectedFile {
   readonly content: Uint8Array;
   readonly mode: number;
+  /** Owns it; absent: the agent's own user. */
+  readonly user?: number;
 }
 
 export interface AtomicWriteOptions {
@@ -41,11 +43,16 @@ export async function writeAtomically(
   return true;
 }
 
-async function writeProjected(folder: string, path: string, { content, mode }: ProjectedFile, fsGroup?: number): Promise<void> {
+async function writeProjected(
+  folder: string,
+  path: string,
+  { content, mode, user }: ProjectedFile,
+  fsGroup?: number,
+): Promise<void> {
   const target = join(folder, path);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, content, { mode: 0o600 });
-  if (fsGroup !== undefined) await chown(target, -1, fsGroup);
+  if (fsGroup !== undefined || user !== undefined) await chown(target, user ?? -1, fsGroup ?? -1);
   // A group that owns the volume may read what its owner may.
   await chmod(target, fsGroup === undefined ? mode : mode | ((mode & 0o400) >> 3));
 }

@@ -7,6 +7,7 @@ import type { ConfigSource } from "../config-source.ts";
 import type { PodFacts } from "../downward-api.ts";
 import { runChecked, runCommand } from "../runtime/run-command.ts";
 import { podVolumes } from "./pod-volumes.ts";
+import type { TokenSource } from "./token-source.ts";
 
 const skip = process.getuid?.() !== 0 && process.env["CI"] !== "true";
 const stored = { uid: "u", resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" };
@@ -23,7 +24,8 @@ describe.skipIf(skip)("the volumes of a pod (needs root, to mount)", () => {
       data: { password: Buffer.from("hunter2").toString("base64") },
     }),
   };
-  const volumes = podVolumes(source);
+  const tokens: TokenSource = { token: async () => "a.b.c", forget: () => undefined };
+  const volumes = podVolumes({ config: source, tokens });
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "skiff-volumes-"));
@@ -82,6 +84,33 @@ describe.skipIf(skip)("the volumes of a pod (needs root, to mount)", () => {
     settings = undefined;
     await expect(setUp([volume])).rejects.toThrow('MountVolume.SetUp failed for volume "cfg" : configmap "settings" not found');
     await expect(setUp([{ ...volume, configMap: { name: "settings", optional: true } }])).resolves.toBeDefined();
+  });
+
+  // Source: pkg/volume/projected/projected.go, and SetVolumeOwnership for what a group may read.
+  it.each([
+    ["everybody, where nobody says as whom the containers run", {}, [0o644, 0, 0]],
+    ["the user that all containers run as", { securityContext: { runAsUser: 1000 } }, [0o600, 1000, 0]],
+    ["the pod's group", { securityContext: { fsGroup: 2000 } }, [0o640, 0, 2000]],
+    ["both", { securityContext: { runAsUser: 1000, fsGroup: 2000 } }, [0o640, 1000, 2000]],
+  ])("let a token be read by %s", async (_who, spec, expected) => {
+    const volume = {
+      name: "kube-api-access-x",
+      projected: {
+        defaultMode: 0o644,
+        sources: [
+          { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
+          { configMap: { name: "settings", items: [{ key: "color", path: "ca.crt" }] } },
+          { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
+        ],
+      },
+    };
+    const containers = [{ name: "c", image: "i" }];
+    const path = (await setUp([volume], { containers, ...spec })).get(volume.name)?.hostPath ?? "";
+    const read = (name: string) => readFile(join(path, name), "utf8");
+    expect(await Promise.all(["token", "ca.crt", "namespace"].map(read))).toEqual(["a.b.c", "green", "default"]);
+    const { mode, uid, gid } = await stat(join(path, "token"));
+    expect([mode & 0o777, uid, gid]).toEqual(expected);
+    expect(await kindOf(path)).toBe("tmpfs");
   });
 
   it("check what a hostPath is", async () => {

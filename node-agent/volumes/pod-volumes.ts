@@ -2,14 +2,13 @@ import { chmod, chown, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Volume } from "#api/generated/types";
 import { parseQuantity, value } from "#api/quantity";
-import type { ConfigSource } from "../config-source.ts";
 import type { MountedVolume } from "../container-config.ts";
 import type { PodFacts } from "../downward-api.ts";
 import { specOf, type StoredPod } from "../pod-spec.ts";
 import { runChecked } from "../runtime/run-command.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import { prepareHostPath } from "./host-path.ts";
-import { projectedFiles, VolumeError } from "./projected-files.ts";
+import { projectedFiles, VolumeError, type VolumeSources } from "./projected-files.ts";
 
 /** Makes the volumes of pods below a folder each, and takes them away. */
 export interface PodVolumes {
@@ -18,20 +17,26 @@ export interface PodVolumes {
   tearDown(podDirectory: string): Promise<void>;
 }
 
-export function podVolumes(source: ConfigSource): PodVolumes {
+export function podVolumes(sources: VolumeSources): PodVolumes {
+  const setUp = async (volume: Volume, facts: PodFacts, podDirectory: string): Promise<[string, MountedVolume]> => {
+    try {
+      return [volume.name, await setUpVolume(volume, facts, join(podDirectory, "volumes", volume.name), sources)];
+    } catch (error) {
+      const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`;
+      throw new VolumeError(message, { cause: error });
+    }
+  };
   return {
     setUp: async (facts, podDirectory) => {
-      const volumes = new Map<string, MountedVolume>();
-      for (const volume of specOf(facts.pod).volumes ?? []) {
-        try {
-          volumes.set(volume.name, await setUpVolume(volume, facts, join(podDirectory, "volumes", volume.name), source));
-        } catch (error) {
-          throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, {
-            cause: error,
-          });
-        }
-      }
-      return volumes;
+      const volumes = specOf(facts.pod).volumes ?? [];
+      // Each is finished with before the first failure is told, so that nothing goes on behind a tear-down's back.
+      const results = await Promise.allSettled(volumes.map((volume) => setUp(volume, facts, podDirectory)));
+      return new Map(
+        results.map((result) => {
+          if (result.status === "rejected") throw result.reason;
+          return result.value;
+        }),
+      );
     },
     tearDown: async (podDirectory) => {
       const folder = join(podDirectory, "volumes");
@@ -48,16 +53,18 @@ export function hasRenewableVolumes(pod: StoredPod): boolean {
   );
 }
 
-async function setUpVolume(volume: Volume, facts: PodFacts, folder: string, source: ConfigSource): Promise<MountedVolume> {
+async function setUpVolume(volume: Volume, facts: PodFacts, folder: string, sources: VolumeSources): Promise<MountedVolume> {
   const fsGroup = specOf(facts.pod).securityContext?.fsGroup;
   if (volume.hostPath !== undefined) {
     await prepareHostPath(volume.hostPath);
     return { hostPath: volume.hostPath.path, readOnly: false };
   }
   if (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) {
-    // Secrets never touch a disk.
-    if (volume.secret ?? volume.projected) await ensureTmpfs(folder);
-    const files = await projectedFiles(volume, facts, source);
+    const [files] = await Promise.all([
+      projectedFiles(volume, facts, sources),
+      // Secrets never touch a disk.
+      (volume.secret ?? volume.projected) ? ensureTmpfs(folder) : undefined,
+    ]);
     await writeAtomically(folder, files, fsGroup === undefined ? {} : { fsGroup });
     return { hostPath: folder, readOnly: true };
   }

@@ -1,8 +1,16 @@
-import type { DownwardAPIVolumeFile, KeyToPath, Volume } from "#api/generated/types";
+import type {
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  PodSpec,
+  ServiceAccountTokenProjection,
+  Volume,
+  VolumeProjection,
+} from "#api/generated/types";
 import { configMapData, type ConfigSource, secretData } from "../config-source.ts";
 import { fieldValue, type PodFacts, resourceValue } from "../downward-api.ts";
-import { initContainersOf, specOf } from "../pod-spec.ts";
+import { initContainersOf, specOf, type StoredPod } from "../pod-spec.ts";
 import type { ProjectedFile } from "./atomic-writer.ts";
+import type { TokenSource } from "./token-source.ts";
 
 /** Why a volume cannot be set up yet. The message ends up in a FailedMount event. */
 export class VolumeError extends Error {
@@ -10,13 +18,21 @@ export class VolumeError extends Error {
 }
 
 const defaultMode = 0o644;
+const defaultTokenSeconds = 3600;
+
+/** What files are made of that are not in the pod itself. */
+export interface VolumeSources {
+  readonly config: ConfigSource;
+  readonly tokens: TokenSource;
+}
 
 /** The files of a configMap, secret, downwardAPI or projected volume. @throws VolumeError */
 export async function projectedFiles(
   volume: Volume,
   facts: PodFacts,
-  source: ConfigSource,
+  sources: VolumeSources,
 ): Promise<ReadonlyMap<string, ProjectedFile>> {
+  const { config: source } = sources;
   const { configMap, secret, downwardAPI, projected } = volume;
   if (configMap !== undefined) {
     return ofConfigMap({ ...configMap, name: configMap.name ?? "" }, configMap.defaultMode ?? defaultMode, facts, source);
@@ -25,17 +41,43 @@ export async function projectedFiles(
     return ofSecret({ ...secret, name: secret.secretName ?? "" }, secret.defaultMode ?? defaultMode, facts, source);
   }
   if (downwardAPI !== undefined) return ofPod(downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultMode, facts);
-  const files = new Map<string, ProjectedFile>();
-  const mode = projected?.defaultMode ?? defaultMode;
-  for (const part of projected?.sources ?? []) {
-    const added = [
-      ...(part.configMap ? await ofConfigMap({ ...part.configMap, name: part.configMap.name ?? "" }, mode, facts, source) : []),
-      ...(part.secret ? await ofSecret({ ...part.secret, name: part.secret.name ?? "" }, mode, facts, source) : []),
-      ...(part.downwardAPI ? ofPod(part.downwardAPI.items ?? [], mode, facts) : []),
-    ];
-    for (const [path, file] of added) files.set(path, file);
-  }
-  return files;
+  const parts = (projected?.sources ?? []).map((part) =>
+    ofProjection(part, projected?.defaultMode ?? defaultMode, facts, sources),
+  );
+  // All at once: each may be a question to the API server. Of two for the same path the later wins.
+  return new Map((await Promise.all(parts)).flatMap((files) => [...files]));
+}
+
+async function ofProjection(
+  { configMap, secret, downwardAPI, serviceAccountToken }: VolumeProjection,
+  mode: number,
+  facts: PodFacts,
+  { config, tokens }: VolumeSources,
+): Promise<Files> {
+  if (configMap !== undefined) return ofConfigMap({ ...configMap, name: configMap.name ?? "" }, mode, facts, config);
+  if (secret !== undefined) return ofSecret({ ...secret, name: secret.name ?? "" }, mode, facts, config);
+  if (downwardAPI !== undefined) return ofPod(downwardAPI.items ?? [], mode, facts);
+  return serviceAccountToken === undefined ? new Map() : ofAccount(serviceAccountToken, mode, facts.pod, tokens);
+}
+
+/** A token is nobody's business but that of the user the containers run as, where that is one and the same, and of the pod's group. */
+async function ofAccount(
+  { path, audience, expirationSeconds = defaultTokenSeconds }: ServiceAccountTokenProjection,
+  mode: number,
+  pod: StoredPod,
+  tokens: TokenSource,
+): Promise<Files> {
+  const wish = { ...(audience !== undefined && audience !== "" && { audience }), expirationSeconds };
+  const content = Buffer.from(await tokens.token(pod, wish));
+  const user = commonUser(specOf(pod));
+  const isOwned = user !== undefined || specOf(pod).securityContext?.fsGroup !== undefined;
+  return new Map([[inside(path), { content, mode: isOwned ? 0o600 : mode, ...(user !== undefined && { user }) }]]);
+}
+
+function commonUser(spec: PodSpec): number | undefined {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const users = new Set(containers.map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser));
+  return users.size === 1 ? [...users][0] : undefined;
 }
 
 interface Reference {
