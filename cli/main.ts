@@ -1,7 +1,15 @@
 import { Command, CommanderError } from "commander";
 import { addRunCommands } from "./commands/run-commands.ts";
+import { addObjectCommandsToHelp, runsOnObjects } from "./kubectl/registry.ts";
 import { reportFailure } from "./report-failure.ts";
 import { packageVersion } from "./version.ts";
+
+const [, , name = "", ...rest] = process.argv;
+if (runsOnObjects(name, rest)) {
+  const { main } = await import("./kubectl/main.ts");
+  // Ends the process.
+  await main(name, rest, process.env).catch((error: unknown) => process.exit(reportFailure(error)));
+}
 
 const program = new Command("skiff")
   .description("Kubernetes in TypeScript: a cluster of real nodes on this machine, in a second.")
@@ -11,13 +19,14 @@ const program = new Command("skiff")
 
 addRunCommands(program, process.env);
 // What runs for long loads nothing that only commands need: it would keep it in memory.
-if (process.argv[2] !== "run") {
+if (name !== "run") {
   const { addClusterCommands } = await import("./commands/cluster-commands.ts");
   const { addDemoCommand } = await import("./commands/demo-command.ts");
   const { addImageCommands } = await import("./commands/image-commands.ts");
   addClusterCommands(program, process.env);
   addDemoCommand(program, process.env);
   addImageCommands(program, process.env);
+  addObjectCommandsToHelp(program);
 }
 
 try {

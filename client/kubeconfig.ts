@@ -13,7 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import { CORE_SCHEMA, dump, load } from "js-yaml";
+import { CORE_SCHEMA, dump } from "js-yaml";
+import { readYaml } from "#api/yaml/read-yaml";
 import type { HttpTransportOptions } from "./http-transport.ts";
 
 /** A cluster as `kubectl` knows it: the cluster, user and context of one name. Certificates and keys are PEM. */
@@ -68,11 +69,7 @@ export function readKubeconfigs(paths: readonly string[], contextName?: string):
   const name = contextName ?? current;
   const [, named] = locate("contexts", name) ?? [];
   if (named === undefined && name !== undefined) {
-    throw new Error(
-      contextName === undefined
-        ? `Error in configuration: context was not found for specified context: ${name}`
-        : `context "${name}" does not exist`,
-    );
+    throw new Error(`Error in configuration: context was not found for specified context: ${name}`);
   }
   const { cluster: clusterName, user: userName, namespace } = named?.context ?? {};
   const [clusterPath = "", cluster] = locate("clusters", clusterName) ?? [];
@@ -144,7 +141,7 @@ interface Config {
 }
 
 function readConfig(path: string): Config {
-  const config = load(readFileSync(path, "utf8"), { schema: CORE_SCHEMA }) ?? {};
+  const config = readYaml(readFileSync(path, "utf8")) ?? {};
   if (typeof config !== "object" || Array.isArray(config)) throw new Error(`${path} is not a kubeconfig`);
   return config;
 }

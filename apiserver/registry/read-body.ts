@@ -1,4 +1,3 @@
-import yaml from "js-yaml";
 import { decode, DecodeError } from "#api/decode";
 import type { ResourceDefinition } from "#api/definition";
 import { duplicateFields } from "#api/duplicate-fields";
@@ -6,6 +5,7 @@ import type { KubeObject } from "#api/object";
 import { decodeProtobuf, protobufMediaType } from "#api/protobuf/decode-protobuf";
 import type { ApiRequest } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
+import { readYaml } from "#api/yaml/read-yaml";
 import { StatusError } from "#api/status";
 import type { FieldValidation } from "./request-options.ts";
 
@@ -63,7 +63,7 @@ function parseProtobuf(body: Uint8Array, schema: string): unknown {
 
 function parseYaml(text: string): unknown {
   try {
-    return yaml.load(text, { schema: yaml.JSON_SCHEMA });
+    return readYaml(text);
   } catch (error) {
     throw new StatusError(
       "BadRequest",

@@ -125,7 +125,7 @@ describe.each(waysIn)("forms of answers %s", (_way, start) => {
 
   test("YAML", async () => {
     const { text } = await api.request("GET", `${configMaps}/a`, { accept: "application/yaml" });
-    expect(text).toMatch(/^apiVersion: v1\ndata:\n {2}x: '1'\n {2}'y': '2'\nkind: ConfigMap\nmetadata:\n/);
+    expect(text).toMatch(/^apiVersion: v1\ndata:\n {2}x: "1"\n {2}"y": "2"\nkind: ConfigMap\nmetadata:\n/);
   });
 
   test("JSON for who asks for protobuf first, and nothing for who takes nothing else", async () => {

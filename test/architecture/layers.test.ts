@@ -37,7 +37,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   "fast-json-patch": ["api/patch/"],
   "ipaddr.js": ["cluster/", "node-agent/network/"],
   jose: ["apiserver/authn/"],
-  "js-yaml": ["client/", "apiserver/registry/", "cluster/commands/", "cli/"],
+  "js-yaml": ["api/yaml/", "client/", "cluster/commands/", "cli/"],
   koffi: ["node-agent/"],
   lmdb: ["apiserver/storage/embedded/"],
   picocolors: ["cli/"],

@@ -1,8 +1,8 @@
-import yaml from "js-yaml";
 import type { ResourceDefinition } from "#api/definition";
 import type { KubeObject } from "#api/object";
 import type { ApiResponse, EncodedEvent, EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
+import { writeYaml } from "#api/yaml/write-yaml";
 import type { Clock } from "#base/clock";
 import type { ListResult } from "../list-objects.ts";
 import { eventLine } from "../watch-objects.ts";
@@ -119,7 +119,7 @@ function encodedAnswer(item: EncodedObject, status: number, warnings: readonly s
 /** An answer made for this one request. */
 export function objectAnswer(object: KubeObject, status: number, warnings: readonly string[], form?: OutputForm): ApiResponse {
   if (form?.mediaType === "application/yaml") {
-    const bytes = () => Buffer.from(yaml.dump(object, { lineWidth: -1, noRefs: true, sortKeys: true, noArrayIndent: true }));
+    const bytes = () => Buffer.from(writeYaml(object));
     return { kind: "object", status, warnings, object, bytes, headers: { "content-type": "application/yaml" } };
   }
   return { kind: "object", status, warnings, object, bytes: () => Buffer.from(JSON.stringify(object)) };
