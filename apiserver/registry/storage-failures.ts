@@ -24,6 +24,8 @@ export function statusOfStorageError(error: unknown, type: ResourceType, name: s
         { retryAfterSeconds: 5 },
         { cause: error },
       );
+    case "TooLarge":
+      return new StatusError("RequestEntityTooLarge", `Request entity too large: ${error.message}`, {}, { cause: error });
     case "Unavailable":
       return new StatusError(
         "ServiceUnavailable",

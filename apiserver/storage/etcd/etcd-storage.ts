@@ -157,7 +157,7 @@ export class EtcdStorage implements Storage {
           position < this.#feed.floor ? this.#replay(prefix, position, either) : this.#follow(prefix, position, either);
         for await (const { at, batch } of batches) {
           position = at;
-          if (batch !== undefined) yield batch;
+          yield batch;
         }
       }
     } catch (error) {
@@ -212,10 +212,9 @@ export class EtcdStorage implements Storage {
       for await (const item of watch.read(either)) {
         const at = watch.position;
         if ("changes" in item) for (const batch of matching(item, prefix)) yield { at, batch };
-        if (at >= this.#feed.floor) {
-          yield { at };
-          return;
-        }
+        if (at < this.#feed.floor) continue;
+        yield { at, batch: { progress: at } };
+        return;
       }
     } finally {
       done.abort();
@@ -306,7 +305,7 @@ export class EtcdStorage implements Storage {
 /** Where a watch has come to, and what it has to say there. */
 interface Read {
   readonly at: Revision;
-  readonly batch?: WatchBatch;
+  readonly batch: WatchBatch;
 }
 
 const replayNudgeMs = 200;

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { Etcd3 } from "etcd3";
 import { systemClock } from "#base/clock";
 
 /** The etcd on PATH, or the one that SKIFF_ETCD names. */
@@ -68,6 +69,16 @@ export class RealEtcd {
 
   async restart(index = 0): Promise<void> {
     await this.#members[index]?.start();
+  }
+
+  /** Which member leads. */
+  async leader(): Promise<number> {
+    for (const [index, url] of this.servers.entries()) {
+      const client = new Etcd3({ hosts: url });
+      const status = await client.maintenance.status().finally(() => client.close());
+      if (status.leader === status.header.member_id) return index;
+    }
+    throw new Error("no member leads");
   }
 
   /** Freezes a member, or lets it go on. */
