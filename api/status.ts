@@ -1,4 +1,4 @@
-import type { Status, StatusCause, StatusDetails } from "./generated/types.ts";
+import type { ListMeta, Status, StatusCause, StatusDetails } from "./generated/types.ts";
 
 /** The reasons of metav1.StatusReason and the HTTP code each goes with. The only such table. */
 const codes = {
@@ -24,6 +24,12 @@ const codes = {
 
 export type StatusReason = keyof typeof codes;
 
+export interface StatusErrorOptions extends ErrorOptions {
+  /** Where it is not the reason's own. */
+  readonly code?: number;
+  readonly metadata?: ListMeta;
+}
+
 /**
  * The only error that crosses a component boundary. Clients act on `reason` and `details`; `message` is for people and is worded
  * as upstream words it.
@@ -33,21 +39,24 @@ export class StatusError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails;
+  /** Where a list that broke off could go on. */
+  readonly metadata: ListMeta;
 
-  constructor(reason: StatusReason, message: string, details: StatusDetails = {}, options?: ErrorOptions & { code?: number }) {
+  constructor(reason: StatusReason, message: string, details: StatusDetails = {}, options?: StatusErrorOptions) {
     super(message, options);
     this.reason = reason;
     this.code = options?.code ?? codes[reason];
     this.details = details;
+    this.metadata = options?.metadata ?? {};
   }
 
   toStatus(): Status {
-    const { reason, code, details, message } = this;
+    const { reason, code, details, message, metadata } = this;
     const hasDetails = Object.keys(details).length > 0;
     return {
       kind: "Status",
       apiVersion: "v1",
-      metadata: {},
+      metadata,
       status: "Failure",
       message,
       reason,
@@ -61,7 +70,10 @@ export class StatusError extends Error {
 export function errorFromStatus(status: Status): StatusError {
   const code = status.code ?? 500;
   const reason = isReason(status.reason) ? status.reason : reasonOf(code);
-  return new StatusError(reason, status.message ?? "", status.details ?? {}, { code });
+  return new StatusError(reason, status.message ?? "", status.details ?? {}, {
+    code,
+    metadata: (status as Partial<Status>).metadata ?? {},
+  });
 }
 
 export function hasReason(error: unknown, ...reasons: StatusReason[]): error is StatusError {

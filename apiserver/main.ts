@@ -10,7 +10,10 @@ import { openApiV2 } from "./discovery/open-api-v2.ts";
 import { openApiOf } from "./discovery/open-api.ts";
 import { openIdDocuments } from "./discovery/open-id.ts";
 import { ApiDispatcher } from "./http/api-dispatcher.ts";
-import { expressApp, type HealthCheck, type VersionInfo } from "./http/express-app.ts";
+import { expressApp, type VersionInfo } from "./http/express-app.ts";
+import type { HealthCheck } from "./http/health.ts";
+import { defaultInFlightLimits, InFlight, type InFlightLimits } from "./http/in-flight.ts";
+import { ApiMetrics } from "./http/metrics.ts";
 import { serveHttps, type Listener, type TlsOptions } from "./http/https-server.ts";
 import { nodeConnection, noNodes } from "./http/node-connection.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -38,6 +41,8 @@ export interface RunApiServerOptions {
   /** Absent: no sockets, for use inside a process alone. */
   readonly serve?: { readonly tls: TlsOptions; readonly listeners: readonly Listener[]; readonly advertise: string };
   readonly nodeTls?: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** How many requests may be in flight at a time; absent: upstream's numbers. */
+  readonly inFlight?: InFlightLimits;
   /** What else must be well before `/readyz` says so, e.g. that the objects every cluster has are there. */
   readonly checks: readonly HealthCheck[];
   readonly clock: Clock;
@@ -50,7 +55,7 @@ export interface RunningApiServer {
   readonly handle: Handle;
   /** 0 without sockets. */
   readonly port: number;
-  /** Ends the sockets. The storage is the caller's to close, after this. */
+  /** Takes nothing new, ends watches, lets the rest finish, and then ends the sockets. The storage is the caller's to close, after this. */
   close(): Promise<void>;
 }
 
@@ -72,11 +77,16 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
   const { definitions } = server;
   await server.start(signal);
   if (serve === undefined) return { handle: server.handle, port: 0, close: async () => undefined };
-  const caches = server.registry.stores().map((store) => store.cache);
+  const stores = server.registry.stores();
+  const caches = stores.map((store) => store.cache);
   const cacheCheck: HealthCheck = {
-    name: "watch-caches",
+    name: "informer-sync",
+    readinessOnly: true,
     check: () => (caches.every((cache) => cache.ready) ? undefined : "a watch cache is not filled yet"),
   };
+  const inFlight = new InFlight(options.inFlight ?? defaultInFlightLimits);
+  const metrics = new ApiMetrics({ version: serverVersion, inFlight, stores: () => stores });
+  const dispatcher = new ApiDispatcher({ server, inFlight, metrics, clock });
   const app = expressApp({
     server,
     discovery: discoveryOf(definitions, serve.advertise),
@@ -84,16 +94,27 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
     openApi: openApiOf(definitions, serverVersion.gitVersion),
     openId: openIdDocuments(keys, serviceAccountIssuer, `https://${serve.advertise}`),
     version: serverVersion,
-    checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks],
+    metrics,
+    checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks, shutdownCheck(dispatcher)],
   });
   const sockets = await serveHttps({
-    dispatcher: new ApiDispatcher(server),
+    dispatcher,
     app,
     tls: serve.tls,
     listeners: serve.listeners,
     clock,
+    random,
   });
   return { handle: server.handle, port: sockets.port, close: () => sockets.close() };
+}
+
+/** The first thing that load balancers see of a server that goes. */
+function shutdownCheck(dispatcher: ApiDispatcher): HealthCheck {
+  return {
+    name: "shutdown",
+    readinessOnly: true,
+    check: () => (dispatcher.draining ? "process is shutting down" : undefined),
+  };
 }
 
 function once<T>(make: () => T): () => T {

@@ -42,6 +42,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { storage, pki, listeners, serviceRange = defaultServiceRange, clock, random, log } = options;
   const stop = new AbortController();
   const { signal } = stop;
+  /** The server outlives those who use it, and finishes what it has begun. */
+  const stopServing = new AbortController();
   const bootstrap = new Bootstrap();
   const { checks } = bootstrap;
   const clusterIp = firstAddress(serviceRange);
@@ -54,11 +56,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     random,
     log: log.child({ component: "apiserver" }),
-    signal,
+    signal: stopServing.signal,
   });
+  const closeServer = async (): Promise<void> => {
+    await apiServer.close();
+    stopServing.abort();
+  };
   const clientFor = (user: string, groups: readonly string[] = []): ApiClient =>
     createClient(inProcessTransport({ handle: apiServer.handle, user, groups, userAgent: user.replace("system:", "") }));
-  const reachable = listeners?.find(({ address }) => !isLoopback(address))?.address;
+  const reachable = reachableAddress(listeners ?? []);
   const bootstrapping = {
     client: clientFor("system:apiserver", ["system:masters"]),
     clientCa: pki.ca,
@@ -71,7 +77,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await bootstrap.ensure(bootstrapping);
   } catch (error) {
     stop.abort();
-    await apiServer.close();
+    await closeServer();
     throw error;
   }
   const keeping = bootstrap.keep(bootstrapping, signal);
@@ -99,7 +105,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     close: async () => {
       stop.abort();
       await Promise.allSettled([controllers, scheduler, keeping]);
-      await apiServer.close();
+      await closeServer();
     },
   };
 }
@@ -107,11 +113,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 /** Of an API server without sockets, which has none. */
 const defaultPort = 6443;
 
-function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1";
+type Listeners = readonly { readonly address: string; readonly port: number }[];
+
+/** One at which others than this machine find the server. */
+function reachableAddress(listeners: Listeners): string | undefined {
+  return listeners.find(({ address }) => !address.startsWith("127.") && address !== "::1")?.address;
 }
 
-async function serving(pki: Pki, listeners: readonly { address: string; port: number }[], clusterIp: string) {
+async function serving(pki: Pki, listeners: Listeners, clusterIp: string) {
+  const reachable = reachableAddress(listeners);
   const addresses = listeners.map(({ address }) => address);
   const own = await pki.pair("apiserver", {
     commonName: "kube-apiserver",
@@ -128,7 +138,7 @@ async function serving(pki: Pki, listeners: readonly { address: string; port: nu
     serve: {
       tls: { ...own, clientCa: pki.ca },
       listeners,
-      advertise: `${addresses[0] ?? "127.0.0.1"}:${listeners[0]?.port ?? 0}`,
+      advertise: `${reachable ?? addresses[0] ?? "127.0.0.1"}:${listeners[0]?.port ?? 0}`,
     },
     nodeTls: { ...toNodes, ca: pki.ca },
   };

@@ -1,55 +1,177 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ApiRequest, Handle } from "#api/request";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ApiRequest, ApiResponse, Credentials, Verb } from "#api/request";
+import { StatusError } from "#api/status";
+import type { Clock } from "#base/clock";
 import type { ApiServer } from "../api-server.ts";
 import { credentialsOf } from "./credentials.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { readBody } from "./read-request.ts";
-import { parseResourcePath, verbOf } from "./request-path.ts";
-import { writeResponse } from "./write-response.ts";
+import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts";
+import { isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
+import { bearerOf, isWebSocketRequest, serveWatch } from "./watch-over-web-socket.ts";
+import { acceptsGzip, writeResponse } from "./write-response.ts";
+
+export interface DispatcherOptions {
+  readonly server: ApiServer;
+  readonly inFlight: InFlight;
+  readonly metrics: ApiMetrics;
+  readonly clock: Clock;
+}
+
+/** What is known of a request once its path is read. */
+interface Asked {
+  readonly target: ResourcePath;
+  readonly verb: Verb;
+  readonly query: URLSearchParams;
+  readonly credentials: Credentials;
+  readonly isLong: boolean;
+}
+
+const drainPollMs = 20;
 
 /** Serves the paths of the API itself, in front of everything else because this is where the load is. */
 export class ApiDispatcher {
-  readonly #server: ApiServer;
-  readonly #handle: Handle;
+  readonly #options: DispatcherOptions;
+  /** Those that run for long, to be ended when the server goes. */
+  readonly #longRunning = new Set<AbortController>();
+  #active = 0;
+  #draining = false;
 
-  constructor(server: ApiServer) {
-    this.#server = server;
-    this.#handle = server.handle;
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** The server is going: nothing new is taken on. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   /** @returns false for a path that is not a resource's: somebody else's to answer. */
   dispatch(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = request.url ?? "/";
-    if (!url.startsWith("/api/") && !url.startsWith("/apis/")) return false;
-    const query = url.indexOf("?");
-    const path = query === -1 ? url : url.slice(0, query);
-    const segments = path.split("/").filter((segment) => segment !== "").length;
-    if (segments <= (url.startsWith("/api/") ? 2 : 3)) return false;
-    void this.#serve(request, response, path, new URLSearchParams(query === -1 ? "" : url.slice(query + 1)));
+    const url = splitUrl(request.url ?? "/");
+    if (!isResourcePath(url.path)) return false;
+    void this.#serve(request, response, url.path, url.query);
     return true;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
+  /** A watch over a WebSocket; whatever else wants to be upgraded is answered as if it had not asked. */
+  upgrade(request: IncomingMessage, response: ServerResponse, socket: Duplex, head: Buffer): boolean {
+    const url = splitUrl(request.url ?? "/");
+    if (!isResourcePath(url.path)) return false;
+    const overWebSocket = isWebSocketRequest(request) ? { socket, head } : undefined;
+    void this.#serve(request, response, url.path, url.query, overWebSocket);
+    return true;
+  }
+
+  /** Ends what runs for long, waits for the rest. Resolves when nothing is left, or the time is up. */
+  async drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#draining = true;
+    for (const ended of this.#longRunning) ended.abort();
+    const deadline = clock.monotonic() + timeoutMs;
+    while (this.#active > 0 && clock.monotonic() < deadline) await clock.sleep(drainPollMs);
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    queryText: string,
+    webSocket?: { readonly socket: Duplex; readonly head: Buffer },
+  ): Promise<void> {
+    const { server, clock, metrics } = this.#options;
+    const began = clock.monotonic();
     const ended = new AbortController();
-    response.once("close", () => ended.abort());
+    const gone = new AbortController();
+    response.once("close", () => {
+      gone.abort();
+      ended.abort();
+    });
+    this.#active++;
+    let asked: Asked | undefined;
+    let code = 0;
     try {
-      const answer = await this.#answer(request, path, query, ended.signal);
-      await writeResponse(response, answer, ended.signal);
+      if (this.#draining) throw goingError(response);
+      asked = this.#asked(request, path, new URLSearchParams(queryText));
+      const labels = this.#labelsOf(asked);
+      const answer = await this.#answer(request, asked, ended);
+      code = answer.status;
+      const sent = (events: number): void => metrics.sent(labels, events);
+      if (webSocket !== undefined && answer.kind === "watch") {
+        response.detachSocket(webSocket.socket as Socket);
+        code = 101;
+        await serveWatch(request, webSocket.socket, webSocket.head, answer.events, { ended, sent });
+      } else {
+        const gzip = acceptsGzip(request.headers["accept-encoding"]);
+        await writeResponse(response, answer, { signal: gone.signal, gzip, sent });
+      }
     } catch (error) {
-      if (ended.signal.aborted) return;
-      if (response.headersSent) {
+      if (gone.signal.aborted) return;
+      if (response.headersSent || code === 101) {
         // A stream that cannot be finished must not look finished.
         response.destroy(error instanceof Error ? error : undefined);
         return;
       }
-      await writeResponse(response, this.#server.failure(error), ended.signal).catch(() => response.destroy());
+      const refusal = server.failure(error);
+      code = refusal.status;
+      if (error instanceof StatusError && asked !== undefined && (code === 429 || code === 504)) {
+        metrics.terminated(this.#labelsOf(asked), code);
+      }
+      // What is left of a body that nobody reads would be taken for the next request.
+      if (!request.complete) response.setHeader("connection", "close");
+      await writeResponse(response, refusal, { signal: gone.signal }).catch(() => response.destroy());
+    } finally {
+      this.#active--;
+      if (code !== 0) {
+        const tookMs = asked?.isLong === true ? undefined : clock.monotonic() - began;
+        metrics.answered(asked === undefined ? noLabels(request.method) : this.#labelsOf(asked), code, tookMs);
+      }
     }
   }
 
-  async #answer(request: IncomingMessage, path: string, query: URLSearchParams, signal: AbortSignal): ReturnType<Handle> {
+  #asked(request: IncomingMessage, path: string, query: URLSearchParams): Asked {
     const target = parseResourcePath(path);
     if (target === undefined) throw new Error(`${path} is not a resource's path`);
     const verb = verbOf(request.method ?? "GET", target, query);
-    const body = request.method === "GET" || request.method === "HEAD" ? undefined : await readBody(request);
+    const token = isWebSocketRequest(request) ? bearerOf(request) : undefined;
+    const credentials = credentialsOf(request);
+    return {
+      target,
+      verb,
+      query,
+      credentials: token !== undefined && credentials.kind === "anonymous" ? { kind: "bearer", token } : credentials,
+      isLong: isLongRunning(verb, target),
+    };
+  }
+
+  async #answer(request: IncomingMessage, asked: Asked, ended: AbortController): Promise<ApiResponse> {
+    const { inFlight, clock } = this.#options;
+    if (asked.isLong) return this.#longAnswer(request, asked, ended);
+    const timeoutMs = timeoutOf(asked.query, requestTimeoutMs);
+    const leave = inFlight.enter(asked.verb, asked.credentials);
+    try {
+      return await within(this.#ask(request, asked, ended.signal), timeoutMs, clock, ended);
+    } finally {
+      leave();
+    }
+  }
+
+  async #longAnswer(request: IncomingMessage, asked: Asked, ended: AbortController): Promise<ApiResponse> {
+    const leave = this.#options.metrics.longRunningBegan(this.#labelsOf(asked));
+    this.#longRunning.add(ended);
+    const over = (): void => {
+      this.#longRunning.delete(ended);
+      leave();
+    };
+    ended.signal.addEventListener("abort", over, { once: true });
+    return this.#ask(request, asked, ended.signal);
+  }
+
+  async #ask(request: IncomingMessage, { target, verb, query, credentials }: Asked, signal: AbortSignal): Promise<ApiResponse> {
+    const body = request.method === "GET" ? undefined : await readBody(request);
     const call: ApiRequest = {
       verb,
       ...target,
@@ -57,10 +179,55 @@ export class ApiDispatcher {
       contentType: request.headers["content-type"] ?? "",
       accept: request.headers.accept ?? "",
       ...(body !== undefined && { body }),
-      credentials: credentialsOf(request),
+      credentials,
       userAgent: request.headers["user-agent"] ?? "",
       signal,
     };
-    return this.#handle(call);
+    return this.#options.server.handle(call);
   }
+
+  #labelsOf({ target, verb, query }: Asked): RequestLabels {
+    const { group, version, resource, subresource = "", name, namespace } = target;
+    const label = verbLabels[verb];
+    if (!this.#options.server.serves(target)) return noLabels(label);
+    const scope = name !== undefined ? "resource" : namespace !== undefined ? "namespace" : "cluster";
+    return { verb: label, group, version, resource, subresource, scope, dry_run: query.get("dryRun") === "All" ? "All" : "" };
+  }
+}
+
+/** As upstream's dashboards name them. */
+const verbLabels: Readonly<Record<Verb, string>> = {
+  get: "GET",
+  list: "LIST",
+  watch: "WATCH",
+  create: "POST",
+  update: "PUT",
+  patch: "PATCH",
+  delete: "DELETE",
+  deletecollection: "DELETECOLLECTION",
+  connect: "CONNECT",
+};
+
+const knownMethods = new Set(Object.values(verbLabels));
+
+function noLabels(method = "GET"): RequestLabels {
+  const verb = knownMethods.has(method) ? method : "OTHER";
+  return { verb, group: "", version: "", resource: "", subresource: "", scope: "", dry_run: "" };
+}
+
+function goingError(response: ServerResponse): StatusError {
+  response.setHeader("connection", "close");
+  return new StatusError("TooManyRequests", "The apiserver is shutting down, please try again later.", { retryAfterSeconds: 5 });
+}
+
+function splitUrl(url: string): { readonly path: string; readonly query: string } {
+  const at = url.indexOf("?");
+  return at === -1 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
+}
+
+/** Deeper than the documents of discovery. */
+function isResourcePath(path: string): boolean {
+  const isCore = path.startsWith("/api/");
+  if (!isCore && !path.startsWith("/apis/")) return false;
+  return path.split("/").filter((segment) => segment !== "").length > (isCore ? 2 : 3);
 }

@@ -5,13 +5,9 @@ import { openApiV2ProtobufType } from "../discovery/open-api-v2.ts";
 import type { OpenApi } from "../discovery/open-api.ts";
 import { keySetContentType, keySetPath, type OpenIdDocuments } from "../discovery/open-id.ts";
 import { credentialsOf } from "./credentials.ts";
+import { healthPaths, sendHealth, sendHealthOf, type HealthCheck } from "./health.ts";
+import type { ApiMetrics } from "./metrics.ts";
 import { writeResponse } from "./write-response.ts";
-
-export interface HealthCheck {
-  readonly name: string;
-  /** @returns what is wrong, or undefined. */
-  check(): string | undefined;
-}
 
 export interface VersionInfo {
   readonly major: string;
@@ -34,10 +30,22 @@ export interface ExpressAppOptions {
   readonly openApiV2: () => Uint8Array;
   readonly version: VersionInfo;
   readonly checks: readonly HealthCheck[];
+  readonly metrics: ApiMetrics;
 }
 
+const never = new AbortController().signal;
+
 /** Everything that is not a resource: discovery, OpenAPI, health, version. */
-export function expressApp({ server, discovery, openApi, openApiV2, openId, version, checks }: ExpressAppOptions): Express {
+export function expressApp({
+  server,
+  discovery,
+  openApi,
+  openApiV2,
+  openId,
+  version,
+  checks,
+  metrics,
+}: ExpressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -69,13 +77,21 @@ export function expressApp({ server, discovery, openApi, openApiV2, openId, vers
     sendCacheable(response, await openId.keySet());
   });
   app.get("/version", (_request, response) => sendJson(response, version));
-  for (const path of ["/healthz", "/livez", "/readyz"])
+  app.get("/metrics", async (_request, response) => {
+    response.setHeader("content-type", metrics.contentType);
+    response.end(await metrics.text());
+  });
+  for (const path of healthPaths) {
     app.get(path, (request, response) => sendHealth(request, response, path, checks));
+    app.get(`${path}/*name`, (request, response) => {
+      if (!sendHealthOf(response, path, request.params.name.join("/"), checks)) throw noSuchResource();
+    });
+  }
   app.use(() => {
     throw noSuchResource();
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    void writeResponse(response, server.failure(error), new AbortController().signal);
+    void writeResponse(response, server.failure(error), { signal: never });
   });
   return app;
 }
@@ -103,13 +119,4 @@ function sendCacheable(response: Response, document: object): void {
   response.setHeader("cache-control", "public, max-age=3600");
   if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
   response.end(JSON.stringify(document));
-}
-
-function sendHealth(request: Request, response: Response, path: string, checks: readonly HealthCheck[]): void {
-  const results = checks.map((health) => ({ name: health.name, problem: health.check() }));
-  const failed = results.some(({ problem }) => problem !== undefined);
-  const lines = results.map(({ name, problem }) => (problem === undefined ? `[+]${name} ok` : `[-]${name} failed: ${problem}`));
-  response.status(failed ? 500 : 200).type("text/plain");
-  if (!failed && request.query["verbose"] === undefined) response.send("ok");
-  else response.send(`${lines.join("\n")}\n${path.slice(1)} check ${failed ? "failed" : "passed"}\n`);
 }

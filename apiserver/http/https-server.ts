@@ -1,7 +1,11 @@
 import { once } from "node:events";
+import { ServerResponse, type IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Express } from "express";
 import type { Clock } from "#base/clock";
+import type { Random } from "#base/random";
 import type { ApiDispatcher } from "./api-dispatcher.ts";
 
 export interface TlsOptions {
@@ -19,6 +23,8 @@ export interface Listener {
 /** Go's clients reuse idle connections for 90 s: whoever closes first must not be the server. */
 const keepAliveMs = 120_000;
 
+/** Answers under way when the server is to end may take this long. */
+const drainMs = 10_000;
 const lastWordsMs = 1_000;
 const pollMs = 20;
 
@@ -29,8 +35,11 @@ export async function serveHttps(options: {
   readonly tls: TlsOptions;
   readonly listeners: readonly Listener[];
   readonly clock: Clock;
+  readonly random: Random;
 }): Promise<{ close(): Promise<void>; readonly port: number }> {
-  const { dispatcher, app, tls, listeners, clock } = options;
+  const { dispatcher, app, tls, listeners, clock, random } = options;
+  const serveRest = app as (request: unknown, response: unknown) => void;
+  const name = auditIds(random);
   const servers: Server[] = [];
   try {
     for (const { address, port } of listeners) {
@@ -46,7 +55,13 @@ export async function serveHttps(options: {
       server.keepAliveTimeout = keepAliveMs;
       server.requestTimeout = 0;
       server.on("request", (request, response) => {
-        if (!dispatcher.dispatch(request, response)) (app as (request: unknown, response: unknown) => void)(request, response);
+        name(request, response);
+        if (!dispatcher.dispatch(request, response)) serveRest(request, response);
+      });
+      server.on("upgrade", (request, socket, head) => {
+        const response = withoutUpgrade(request, socket);
+        name(request, response);
+        if (!dispatcher.upgrade(request, response, socket, head)) serveRest(request, response);
       });
       server.on("tlsClientError", () => undefined);
       await listen(server, address, port);
@@ -59,10 +74,31 @@ export async function serveHttps(options: {
   const bound = servers[0]?.address();
   return {
     close: async () => {
+      for (const server of servers) server.close();
+      await dispatcher.drain(drainMs);
       await Promise.all(servers.map((server) => closeServer(server, clock)));
     },
     port: typeof bound === "object" && bound !== null ? bound.port : 0,
   };
+}
+
+/** Each request has an id, the client's own or a new one, that its answer bears and that logs can be searched for. */
+function auditIds(random: Random): (request: IncomingMessage, response: ServerResponse) => void {
+  return ({ headers }, response) => {
+    const { "audit-id": given } = headers;
+    response.setHeader("audit-id", typeof given === "string" && auditIdPattern.test(given) ? given : random.uuid());
+  };
+}
+
+const auditIdPattern = /^[\x21-\x7e]{1,64}$/;
+
+/** The answer to a request that asked for another protocol and gets HTTP all the same, with the connection closed behind it. */
+function withoutUpgrade(request: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(request);
+  response.assignSocket(socket as Socket);
+  response.shouldKeepAlive = false;
+  response.once("finish", () => socket.end());
+  return response;
 }
 
 function listen(server: Server, address: string, port: number): Promise<void> {

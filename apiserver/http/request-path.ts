@@ -1,3 +1,4 @@
+import { isTrue } from "#api/query";
 import type { ApiRequest, Verb } from "#api/request";
 import { StatusError } from "#api/status";
 
@@ -47,22 +48,19 @@ export function verbOf(method: string, path: ResourcePath, query: URLSearchParam
   const isNamed = path.name !== undefined;
   switch (method) {
     case "GET":
-    case "HEAD":
       if (isNamed) return "get";
       return isTrue(query.get("watch")) ? "watch" : "list";
     case "POST":
+      if (isNamed && path.subresource === undefined) break;
       return "create";
     case "PUT":
+      if (!isNamed) break;
       return "update";
     case "PATCH":
+      if (!isNamed) break;
       return "patch";
     case "DELETE":
       return isNamed ? "delete" : "deletecollection";
-    default:
-      throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
   }
-}
-
-function isTrue(value: string | null): boolean {
-  return value !== null && value !== "false" && value !== "0";
+  throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
 }

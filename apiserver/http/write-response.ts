@@ -1,46 +1,108 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+import { createGzip, gzip } from "node:zlib";
 import type { ApiResponse } from "#api/request";
 
+export interface WriteOptions {
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal;
+  /** The client takes gzip. */
+  readonly gzip?: boolean;
+  /** Called after each batch of a watch. */
+  readonly sent?: (events: number) => void;
+}
+
+/** From this size on an answer is compressed for who takes it, as upstream has it. */
+const compressFrom = 128 * 1024;
+/** The fastest: what counts is the time on the way, not the last percent. */
+const level = 1;
+
+const gzipWhole = promisify<Uint8Array, { level: number }, Buffer>(gzip);
+
 /** Writes an answer, no faster than the client reads it. Rejects when the signal aborts. */
-export async function writeResponse(response: ServerResponse, answer: ApiResponse, signal: AbortSignal): Promise<void> {
+export async function writeResponse(response: ServerResponse, answer: ApiResponse, options: WriteOptions): Promise<void> {
   for (const text of answer.warnings) response.appendHeader("warning", warningHeader(text));
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
   response.setHeader("cache-control", "no-cache, private");
   switch (answer.kind) {
-    case "object": {
-      const bytes = answer.bytes();
-      if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
-      response.writeHead(answer.status, { "content-length": bytes.length });
-      response.end(bytes);
-      return;
-    }
+    case "object":
+      return writeWhole(response, answer.status, answer.bytes(), options);
     case "list":
-      response.writeHead(answer.status, { "content-type": "application/json" });
-      for (const chunk of answer.chunks()) await write(response, chunk, signal);
-      response.end();
-      return;
+      return writeList(response, answer.status, answer.chunks(), options);
     case "watch":
-      response.writeHead(answer.status, { "content-type": "application/json" });
+      response.writeHead(answer.status, { "content-type": response.getHeader("content-type") ?? "application/json" });
       response.flushHeaders();
       for await (const batch of answer.events) {
-        await write(
-          response,
-          batch.length === 1 && batch[0] !== undefined ? batch[0].bytes() : Buffer.concat(batch.map((event) => event.bytes())),
-          signal,
-        );
+        const [first] = batch;
+        const bytes =
+          batch.length === 1 && first !== undefined ? first.bytes() : Buffer.concat(batch.map((event) => event.bytes()));
+        await write(response, bytes, options.signal);
+        options.sent?.(batch.length);
       }
       response.end();
       return;
     case "stream":
       response.writeHead(answer.status, { "content-type": answer.contentType });
       response.flushHeaders();
-      for await (const chunk of answer.chunks) await write(response, chunk, signal);
+      for await (const chunk of answer.chunks) await write(response, chunk, options.signal);
       response.end();
       return;
     case "upgrade":
       throw new Error("an upgrade is answered on the socket");
   }
+}
+
+async function writeWhole(response: ServerResponse, status: number, bytes: Uint8Array, options: WriteOptions): Promise<void> {
+  if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
+  const compress = options.gzip === true && bytes.length > compressFrom;
+  if (bytes.length > compressFrom) response.setHeader("vary", "Accept-Encoding");
+  const body = compress ? await gzipWhole(bytes, { level }) : bytes;
+  options.signal.throwIfAborted();
+  response.writeHead(status, { "content-length": body.length, ...(compress && { "content-encoding": "gzip" }) });
+  response.end(body);
+}
+
+/** A short list goes out in one piece; a long one piece by piece, so that no write holds up everybody else. */
+async function writeList(
+  response: ServerResponse,
+  status: number,
+  chunks: Iterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<void> {
+  const rest = chunks[Symbol.iterator]();
+  const head: Uint8Array[] = [];
+  let size = 0;
+  while (size <= compressFrom) {
+    const next = rest.next();
+    if (next.done === true) return writeWhole(response, status, Buffer.concat(head), options);
+    head.push(next.value);
+    size += next.value.length;
+  }
+  const all = joined(head, rest);
+  const headers = { "content-type": "application/json", vary: "Accept-Encoding" };
+  if (options.gzip !== true) {
+    response.writeHead(status, headers);
+    for (const chunk of all) await write(response, chunk, options.signal);
+    response.end();
+    return;
+  }
+  response.writeHead(status, { ...headers, "content-encoding": "gzip" });
+  const zip = createGzip({ level, chunkSize: compressFrom });
+  await pipeline(Readable.from(all, { objectMode: true, highWaterMark: 1 }), zip, response, { signal: options.signal });
+}
+
+function* joined(head: readonly Uint8Array[], rest: Iterator<Uint8Array>): Generator<Uint8Array> {
+  yield* head;
+  for (let next = rest.next(); next.done !== true; next = rest.next()) yield next.value;
+}
+
+/** Whether gzip is among the encodings that the client takes, with more than quality 0. */
+export function acceptsGzip(header: string | string[] | undefined): boolean {
+  const clauses = String(header ?? "").split(",");
+  return clauses.some((clause) => /^\s*gzip\s*(;|$)/i.test(clause) && !/;\s*q=0(\.0*)?\s*$/i.test(clause));
 }
 
 async function write(response: ServerResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {

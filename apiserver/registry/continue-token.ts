@@ -2,7 +2,10 @@ import { StatusError } from "#api/status";
 
 const tokenVersion = "meta.k8s.io/v1";
 
-/** Where the next page begins. Opaque to clients. */
+/** A page of what is there now, for a list whose first page can no longer be read at its revision. */
+export const inconsistent = -1;
+
+/** Where the next page begins, and at which revision it is read. Opaque to clients. */
 export function continueToken(revision: number, after: string): string {
   return Buffer.from(JSON.stringify({ v: tokenVersion, rv: revision, start: after })).toString("base64url");
 }
@@ -20,8 +23,4 @@ export function parseContinueToken(token: string): { revision: number; after: st
     // Said below, in the words a client knows.
   }
   throw new StatusError("BadRequest", "continue key is not valid: it was not made by this server");
-}
-
-export function isResourceVersion(text: string): boolean {
-  return /^\d{1,16}$/.test(text);
 }

@@ -1,7 +1,9 @@
-import { isResourceVersion, parseContinueToken, continueToken } from "./continue-token.ts";
-import { invalid, StatusError } from "#api/status";
-import { StorageError } from "../storage/storage.ts";
+import { wholeNumber } from "#api/query";
+import { StatusError } from "#api/status";
+import { hasStorageReason } from "../storage/storage.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
+import { continueToken, inconsistent, parseContinueToken } from "./continue-token.ts";
+import { listOptions } from "./list-options.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { Selection } from "./selection.ts";
 import { keyPrefix, storageKey } from "./storage-keys.ts";
@@ -23,22 +25,51 @@ export async function listObjects(
   query: URLSearchParams,
   signal: AbortSignal,
 ): Promise<ListResult> {
-  const limit = wholeNumber(query, "limit");
-  const version = query.get("resourceVersion") ?? "";
-  const match = query.get("resourceVersionMatch") ?? "";
-  const token = query.get("continue") ?? "";
-  checkVersion(version, match, token);
+  const limit = Math.max(wholeNumber(query, "limit"), 0);
+  const { version, match, token } = listOptions(query);
   const prefix = keyPrefix(store.definition.type, selection.namespace);
-  if (token !== "") {
-    const { revision, after } = parseContinueToken(token);
-    return page(itemsAt(store, prefix, revision), selection, limit, revision, after);
+  if (token !== "") return nextPage(store, selection, prefix, limit, token, signal);
+  // As upstream has it since before there was a resourceVersionMatch: a limited list from a version is of exactly that version.
+  const isExact = match === "Exact" || (match === "" && limit > 0 && version !== "" && version !== "0");
+  if (isExact) {
+    const revision = await atVersion(store, version, signal);
+    return page(await itemsAt(store, prefix, revision), selection, limit, revision);
   }
-  if (match === "Exact")
-    return page(itemsAt(store, prefix, await atVersion(store, version, signal)), selection, limit, Number(version));
   if (version === "") await store.cache.freshen(signal);
   else if (version !== "0") await atVersion(store, version, signal);
   // From version 0 upstream answers everything it has at once.
   return page(currentItems(store, selection, prefix), selection, version === "0" ? 0 : limit, store.cache.current);
+}
+
+async function nextPage(
+  store: ResourceStore,
+  selection: Selection,
+  prefix: string,
+  limit: number,
+  token: string,
+  signal: AbortSignal,
+): Promise<ListResult> {
+  const { revision, after } = parseContinueToken(token);
+  if (revision === inconsistent) {
+    await store.cache.freshen(signal);
+    return page(store.cache.listCached(prefix), selection, limit, store.cache.current, after);
+  }
+  try {
+    return page(await store.cache.listLong(prefix, revision), selection, limit, revision, after);
+  } catch (error) {
+    if (!hasStorageReason(error, "Expired", "Future")) throw error;
+    throw expiredToken(after, error);
+  }
+}
+
+/** The way on for who can bear to miss what changed in between. */
+function expiredToken(after: string, cause: Error): StatusError {
+  const message =
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue " +
+    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided " +
+    "token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was " +
+    "returned and now may show up in the list.";
+  return new StatusError("Expired", message, {}, { cause, metadata: { continue: continueToken(inconsistent, after) } });
 }
 
 /** Waits until this server has seen `version`. @throws StatusError Timeout with the cause clients look for. */
@@ -52,13 +83,6 @@ export async function atVersion(store: ResourceStore, version: string, signal: A
   return revision;
 }
 
-/** @throws StatusError BadRequest, as Go's conversion of queries words it. */
-export function wholeNumber(query: URLSearchParams, name: string): number {
-  const text = query.get(name) ?? "";
-  if (/^[-+]?\d*$/.test(text)) return Number(text);
-  throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-}
-
 function currentItems(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] {
   const { type } = store.definition;
   if (selection.name !== undefined && (selection.namespace !== undefined || !type.namespaced)) {
@@ -70,17 +94,13 @@ function currentItems(store: ResourceStore, selection: Selection, prefix: string
   return store.cache.listCached(prefix);
 }
 
-function itemsAt(store: ResourceStore, prefix: string, revision: number): readonly CachedObject[] {
+async function itemsAt(store: ResourceStore, prefix: string, revision: number): Promise<readonly CachedObject[]> {
   try {
-    return store.cache.listAt(prefix, revision);
+    return await store.cache.listLong(prefix, revision);
   } catch (error) {
-    if (!(error instanceof StorageError) || error.reason !== "Expired") throw error;
-    throw new StatusError(
-      "Expired",
-      "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.",
-      {},
-      { cause: error },
-    );
+    if (!hasStorageReason(error, "Expired")) throw error;
+    const message = "The resourceVersion for the provided list is too old.";
+    throw new StatusError("Expired", message, {}, { cause: error });
   }
 }
 
@@ -103,31 +123,4 @@ function page(all: readonly CachedObject[], selection: Selection, limit: number,
     items.push(item);
   }
   return { items, resourceVersion: String(revision) };
-}
-
-function checkVersion(version: string, match: string, token: string): void {
-  const fail = (field: string, value: string, detail: string): never => {
-    const cause = {
-      reason: detail.startsWith("Forbidden") ? "FieldValueForbidden" : "FieldValueInvalid",
-      message: detail.startsWith("Forbidden") ? detail : `Invalid value: "${value}": ${detail}`,
-      field,
-    };
-    throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [cause]);
-  };
-  if (version !== "" && !isResourceVersion(version)) {
-    throw new StatusError("BadRequest", `Invalid value: "${version}": strconv.ParseUint: parsing "${version}": invalid syntax`);
-  }
-  if (match !== "") {
-    if (version === "")
-      fail("resourceVersionMatch", match, "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
-    if (token !== "")
-      fail("resourceVersionMatch", match, "Forbidden: resourceVersionMatch is forbidden when continue is provided");
-    if (match !== "Exact" && match !== "NotOlderThan")
-      fail("resourceVersionMatch", match, `must be one of "Exact", "NotOlderThan"`);
-    if (match === "Exact" && version === "0")
-      fail("resourceVersionMatch", match, `Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"`);
-  }
-  if (token !== "" && version !== "" && version !== "0") {
-    throw new StatusError("BadRequest", "specifying resource version is not allowed when using continue");
-  }
 }

@@ -1,6 +1,7 @@
 import { decode, DecodeError } from "#api/decode";
 import type { DeleteOptions } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
+import { wholeNumber } from "#api/query";
 import type { ApiRequest, ApiResponse } from "#api/request";
 import { hasReason, notFound, StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
@@ -11,7 +12,8 @@ import type { CachedObject } from "../watch/cached-object.ts";
 import { negotiate } from "./output/negotiate.ts";
 import { objectAnswer, responder, type Responder } from "./output/respond.ts";
 import { deleteObject } from "./delete-object.ts";
-import { listObjects, wholeNumber } from "./list-objects.ts";
+import { atVersion, listObjects } from "./list-objects.ts";
+import { checkVersion } from "./list-options.ts";
 import { parsePatch } from "./patch-object.ts";
 import type { NodeConnection } from "./pod-log.ts";
 import { documentTypeOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
@@ -223,7 +225,9 @@ class ResourceCall {
   async #found(): Promise<CachedObject> {
     const { cache, definition } = this.#store;
     const version = this.#request.query.get("resourceVersion") ?? "";
-    if (version !== "0") await cache.freshen(this.#request.signal);
+    checkVersion(version);
+    if (version === "") await cache.freshen(this.#request.signal);
+    else if (version !== "0") await atVersion(this.#store, version, this.#request.signal);
     const found = cache.getCached(storageKey(definition.type, this.#key));
     if (found === undefined) throw notFound(definition.type, this.#key.name);
     return found;

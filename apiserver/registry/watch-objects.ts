@@ -1,14 +1,14 @@
 import type { KubeObject } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
-import { forbidden } from "#api/field-error";
-import { invalid, StatusError } from "#api/status";
+import { isTrue } from "#api/query";
+import { StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import { StorageError } from "../storage/storage.ts";
 import type { CachedEvent } from "../watch/cache-state.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
-import { isResourceVersion } from "./continue-token.ts";
 import { atVersion } from "./list-objects.ts";
+import { watchOptions } from "./list-options.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { Selection } from "./selection.ts";
 import { keyPrefix } from "./storage-keys.ts";
@@ -31,33 +31,19 @@ export interface WatchRequest {
  * time is up or the reader is too slow, and with an ERROR event when the version has left the log.
  */
 export async function watchObjects(store: ResourceStore, request: WatchRequest): Promise<AsyncIterable<readonly EncodedEvent[]>> {
-  const version = request.query.get("resourceVersion") ?? "";
-  if (version !== "" && !isResourceVersion(version)) {
-    throw new StatusError("BadRequest", `Invalid value: "${version}": strconv.ParseUint: parsing "${version}": invalid syntax`);
-  }
-  checkInitialEvents(request.query);
-  const wantsInitial = request.query.get("sendInitialEvents") === "true";
-  if (version === "" || wantsInitial) await store.cache.freshen(request.signal);
-  if (version !== "" && version !== "0") await atVersion(store, version, request.signal);
-  return follow(store, request, version, wantsInitial || version === "" || version === "0");
-}
-
-/** @throws StatusError Invalid */
-function checkInitialEvents(query: URLSearchParams): void {
-  const match = query.get("resourceVersionMatch") ?? "";
-  const asked = query.has("sendInitialEvents");
-  const forbid = (detail: string): never => {
-    const cause = forbidden("resourceVersionMatch", detail);
-    throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [cause]);
-  };
-  if (asked && match !== "NotOlderThan") forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-  if (!asked && match !== "") forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+  const { version } = watchOptions(request.query);
+  const initial = request.query.get("sendInitialEvents");
+  // Without an opinion it is upstream's old habit that decides.
+  const withInitial = initial === null ? version === "" || version === "0" : isTrue(initial);
+  if (version === "") await store.cache.freshen(request.signal);
+  else if (version !== "0") await atVersion(store, version, request.signal);
+  return follow(store, request, version === "" ? store.cache.current : Number(version), withInitial);
 }
 
 async function* follow(
   store: ResourceStore,
   request: WatchRequest,
-  version: string,
+  from: number,
   withInitial: boolean,
 ): AsyncGenerator<readonly EncodedEvent[]> {
   const { selection, query, clock } = request;
@@ -65,14 +51,14 @@ async function* follow(
   const ends = new AbortController();
   const signal = AbortSignal.any([request.signal, ends.signal]);
   const endsAt = clock.monotonic() + request.timeoutMs;
-  const bookmarks = query.get("allowWatchBookmarks") === "true";
-  let seen = Number(version);
+  const bookmarks = isTrue(query.get("allowWatchBookmarks"));
+  let seen = from;
   try {
     if (withInitial) {
       seen = store.cache.current;
       const initial = store.cache.listCached(prefix).filter((item) => selection.matches(item.object));
       if (initial.length > 0) yield initial.map((item) => event("ADDED", item));
-      if (query.get("sendInitialEvents") === "true" && bookmarks) yield [bookmark(store, seen, { [initialEventsEnd]: "true" })];
+      if (query.has("sendInitialEvents") && bookmarks) yield [bookmark(store, seen, { [initialEventsEnd]: "true" })];
     }
     const changes = store.cache.watchCached(prefix, seen, signal)[Symbol.asyncIterator]();
     let pending = quiet(changes.next());

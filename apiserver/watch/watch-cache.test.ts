@@ -165,8 +165,8 @@ describe("WatchCache", () => {
     const watcher = watch(old);
     const seen: string[] = [];
     const read = async (): Promise<void> => {
-      const { value } = await watcher.next();
-      seen.push((only(value as CachedBatch).current?.object as Pod).spec?.nodeName ?? "");
+      const next = await watcher.next();
+      seen.push((only(next.value as CachedBatch).current?.object as Pod).spec?.nodeName ?? "");
     };
     for (let turn = 0; turn < 120; turn++) await read();
     for (let turn = 150; turn < 160; turn++) await put("web", `node-${turn}`);

@@ -92,22 +92,32 @@ export class WatchCache implements Storage {
     this.#following = this.#follow(either).finally(() => this.#followers.end(closedError()));
   }
 
-  /** For a consistent read: waits until the cache has seen everything acknowledged before the call. @returns what it has seen */
+  /**
+   * For a consistent read: waits until the cache has seen everything acknowledged before the call, by whichever server.
+   * @returns what it has seen @throws StorageError Unavailable when that takes too long
+   */
   async freshen(signal?: AbortSignal): Promise<Revision> {
     const revision = await this.#storage.revision();
+    const deadline = this.#clock.monotonic() + freshenTimeoutMs;
     while (this.current < revision) {
       this.#storage.requestProgress();
-      await this.waitFor(revision, { timeoutMs: 100, ...(signal && { signal }) });
+      await this.#waiters.wait(revision, { timeoutMs: 100, ...(signal && { signal }) });
       if (this.#closed.signal.aborted) throw closedError();
+      if (this.#clock.monotonic() > deadline) throw behindError(this.#prefix, this.current, revision);
     }
     return this.current;
   }
 
   /** @returns false when the time is up first. Rejects with the signal's reason. */
-  async waitFor(revision: Revision, options: { timeoutMs: number; signal?: AbortSignal }): Promise<boolean> {
-    if (this.current >= revision) return true;
-    this.#storage.requestProgress();
-    return this.#waiters.wait(revision, options);
+  async waitFor(revision: Revision, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<boolean> {
+    const deadline = this.#clock.monotonic() + timeoutMs;
+    while (this.current < revision) {
+      const left = deadline - this.#clock.monotonic();
+      if (left <= 0) return false;
+      this.#askForProgress();
+      await this.#waiters.wait(revision, { timeoutMs: Math.min(left, 1_000), ...(signal && { signal }) });
+    }
+    return true;
   }
 
   getCached(key: string): CachedObject | undefined {
@@ -182,13 +192,14 @@ export class WatchCache implements Storage {
   /** From the log until the history is reached. @returns where it goes on. */
   async *#watchLog(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch, Revision> {
     let position = after;
-    const log = this.#storage.watch(prefix, after, signal)[Symbol.asyncIterator]();
+    const log = this.#storage.watch(prefix, after, signal)[Symbol.asyncIterator]() as AsyncIterator<WatchBatch, void>;
     try {
       for (let pending = log.next(); ; pending = log.next()) {
         // Without it the log of a quiet kind would not say how far it has been read.
         this.#storage.requestProgress();
-        const { done, value: batch } = await pending;
-        if (done === true) throw closedError();
+        const next = await pending;
+        if (next.done === true) throw closedError();
+        const batch = next.value;
         if (!("progress" in batch)) yield { events: batch.changes.map((change) => eventOf(change, batch.revision)) };
         position = Math.max(position, "progress" in batch ? batch.progress : batch.revision);
         this.#trim();
@@ -288,6 +299,12 @@ export class WatchCache implements Storage {
     await this.#following;
   }
 
+  /** The storage learns first what others have written to it: progress is then asked for up to there. */
+  #askForProgress(): void {
+    const ask = (): void => this.#storage.requestProgress();
+    this.#storage.revision().then(ask, (error: unknown) => this.#log.debug("the storage does not answer", { error }));
+  }
+
   async #follow(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
@@ -360,6 +377,7 @@ export class WatchCache implements Storage {
 
 const pageSize = 500;
 const retryMs = 1000;
+const freshenTimeoutMs = 10_000;
 
 /** A watcher's position has left the history. */
 class Overrun extends Error {}
@@ -390,6 +408,10 @@ function firstBehind(objects: readonly CachedObject[], after: string): number {
     else high = middle;
   }
   return low;
+}
+
+function behindError(prefix: string, seen: Revision, wanted: Revision): StorageError {
+  return new StorageError("Unavailable", `what is known of ${prefix} is at revision ${seen} and does not come to ${wanted}`);
 }
 
 function closedError(): StorageError {

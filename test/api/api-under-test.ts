@@ -4,6 +4,7 @@ import type { KubeObject } from "#api/object";
 import type { ApiResponse, Credentials, Handle } from "#api/request";
 import { serviceAccounts } from "#api/resource-type";
 import { parseResourcePath, verbOf } from "#apiserver/http/request-path";
+import type { InFlightLimits } from "#apiserver/http/in-flight";
 import { type RunningApiServer, runApiServer } from "#apiserver/main";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
 import type { Clock } from "#base/clock";
@@ -26,9 +27,11 @@ export interface Identity {
 
 export interface Call {
   readonly as?: Identity;
-  readonly body?: object | string;
+  readonly body?: object | string | Uint8Array;
   readonly contentType?: string;
   readonly accept?: string;
+  /** Only for HTTP. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Reply {
@@ -59,6 +62,15 @@ export interface ApiUnderTest {
   request(method: string, path: string, call?: Call): Promise<Reply>;
   watch(path: string, call?: Pick<Call, "as" | "accept">): Promise<Watching>;
   close(): Promise<void>;
+  /** For what only HTTP has. */
+  readonly http?: {
+    /** The body as it is on the wire. */
+    raw(method: string, path: string, call?: Call): Promise<{ status: number; headers: IncomingHttpHeaders; bytes: Buffer }>;
+    /** What a WebSocket client must know to be the administrator. */
+    readonly webSocket: () => Promise<{ readonly url: string; readonly options: https.AgentOptions }>;
+    /** The server begins to end, as on SIGTERM. */
+    stop(): Promise<void>;
+  };
 }
 
 export const admin: Identity = { user: "admin", groups: ["system:masters"] };
@@ -70,11 +82,15 @@ export function agentOf(node: string): Identity {
 
 /** Both ways to reach an API server: what a test says of one holds for the other. */
 export const waysIn: readonly [name: string, start: (clock?: Clock) => Promise<ApiUnderTest>][] = [
-  ["over HTTPS", startHttps],
+  ["over HTTPS", (clock) => startHttps(clock)],
   ["in the same process", startInProcess],
 ];
 
-async function run(clock: Clock, serve: boolean): Promise<{ server: RunningApiServer; pki: Pki; stop: AbortController }> {
+async function run(
+  clock: Clock,
+  serve: boolean,
+  inFlight?: InFlightLimits,
+): Promise<{ server: RunningApiServer; pki: Pki; stop: AbortController }> {
   const stop = new AbortController();
   const pki = await memoryPki(systemClock, systemRandom);
   const tls = await pki.pair("apiserver", { commonName: "kube-apiserver", use: "server", ipAddresses: ["127.0.0.1"] });
@@ -85,6 +101,7 @@ async function run(clock: Clock, serve: boolean): Promise<{ server: RunningApiSe
     serviceAccountKey: await pki.signingKey("sa"),
     checks: [],
     signal: stop.signal,
+    ...(inFlight && { inFlight }),
     ...(serve && {
       serve: {
         tls: { ...tls, clientCa: pki.ca },
@@ -101,8 +118,8 @@ async function run(clock: Clock, serve: boolean): Promise<{ server: RunningApiSe
   return { server, pki, stop };
 }
 
-async function startHttps(clock: Clock = systemClock): Promise<ApiUnderTest> {
-  const { server, pki, stop } = await run(clock, true);
+export async function startHttps(clock: Clock = systemClock, inFlight?: InFlightLimits): Promise<ApiUnderTest> {
+  const { server, pki, stop } = await run(clock, true, inFlight);
   const other = await memoryPki(systemClock, systemRandom);
   const agents = new Map<string, Promise<https.Agent>>();
   const agentFor = (identity: Identity): Promise<https.Agent> => {
@@ -123,7 +140,7 @@ async function startHttps(clock: Clock = systemClock): Promise<ApiUnderTest> {
   const send = async (method: string, path: string, call: Call): Promise<import("node:http").IncomingMessage> => {
     const { as = admin, body, accept } = call;
     const agent = await agentFor(as);
-    const bytes = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+    const bytes = body === undefined ? undefined : bytesOf(body);
     return new Promise((resolve, reject) => {
       const request = https.request(
         {
@@ -139,6 +156,7 @@ async function startHttps(clock: Clock = systemClock): Promise<ApiUnderTest> {
               "content-length": Buffer.byteLength(bytes),
             }),
             ...(as.token !== undefined && { authorization: `Bearer ${as.token}` }),
+            ...call.headers,
           },
         },
         resolve,
@@ -149,13 +167,23 @@ async function startHttps(clock: Clock = systemClock): Promise<ApiUnderTest> {
   };
   return {
     isHttp: true,
+    http: {
+      raw: async (method, path, call = {}) => {
+        const response = await send(method, path, call);
+        return { status: response.statusCode ?? 0, headers: response.headers, bytes: await read(response) };
+      },
+      webSocket: async () => {
+        const { cert, key } = await pki.pair("admin", { commonName: "admin", organizations: ["system:masters"], use: "client" });
+        return { url: `wss://127.0.0.1:${server.port}`, options: { ca: pki.ca, cert, key } };
+      },
+      stop: () => server.close(),
+    },
     request: async (method, path, call = {}) => {
       const response = await send(method, path, call);
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk as Buffer);
+      const bytes = await read(response);
       const header = response.headers.warning ?? "";
       const warnings = [...header.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text.replace(/\\(.)/g, "$1"));
-      return replyOf(response.statusCode ?? 0, response.headers, warnings, Buffer.concat(chunks).toString());
+      return replyOf(response.statusCode ?? 0, response.headers, warnings, bytes.toString());
     },
     watch: async (path, call = {}) => {
       const response = await send("GET", path, call);
@@ -168,6 +196,16 @@ async function startHttps(clock: Clock = systemClock): Promise<ApiUnderTest> {
       for (const agent of agents.values()) (await agent).destroy();
     },
   };
+}
+
+function bytesOf(body: object | string | Uint8Array): string | Uint8Array {
+  return typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
+}
+
+async function read(stream: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 async function* linesOf(stream: AsyncIterable<unknown>): AsyncGenerator<WatchEvent> {
@@ -221,11 +259,16 @@ function callHandle(handle: Handle, method: string, path: string, call: Call, si
     query: url.searchParams,
     contentType: body === undefined ? "" : (call.contentType ?? "application/json"),
     accept: call.accept ?? "application/json",
-    ...(body !== undefined && { body: typeof body === "string" ? Buffer.from(body) : deepFrozen(body) }),
+    ...(body !== undefined && { body: inProcessBody(body) }),
     credentials: credentialsOf(as),
     userAgent: "test",
     signal,
   });
+}
+
+function inProcessBody(body: object | string | Uint8Array): object | Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return typeof body === "string" ? Buffer.from(body) : deepFrozen(body);
 }
 
 function credentialsOf({ user, groups = [], token, foreign }: Identity): Credentials {

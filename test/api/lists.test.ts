@@ -1,8 +1,10 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- bodies are looked at as they come */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FakeClock } from "#base/fake-clock";
 import { type ApiUnderTest, type Reply, waysIn } from "./api-under-test.ts";
 import { boundPod, configMap, configMaps, must, pod, pods } from "./objects.ts";
 
+/** kubernetes.io/docs/reference/using-api/api-concepts: "Retrieving large results sets in chunks", "Semantics for get and list". */
 describe.each(waysIn)("lists %s", (_way, start) => {
   let api: ApiUnderTest;
   const names = ({ body }: Reply): string[] =>
@@ -105,6 +107,51 @@ describe.each(waysIn)("lists %s", (_way, start) => {
     expect(reply.body.message).toContain(words);
   });
 
+  test("with a limit from a version are of exactly that version, as they always were", async () => {
+    expect(names(await list(`?resourceVersion=${afterFive}&limit=10`))).toEqual(["a", "b", "c", "d", "e"]);
+    expect(names(await list(`?resourceVersion=${afterFive}`))).toContain("bb");
+  });
+
+  test("say everything that is wrong with their options at once", async () => {
+    const { status, body } = await list("?resourceVersionMatch=Newest&continue=x&sendInitialEvents=true");
+    expect([status, body.reason]).toEqual([422, "Invalid"]);
+    expect(body.details.causes).toEqual([
+      {
+        reason: "FieldValueForbidden",
+        message: "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+        field: "resourceVersionMatch",
+      },
+      {
+        reason: "FieldValueForbidden",
+        message: "Forbidden: resourceVersionMatch is forbidden when continue is provided",
+        field: "resourceVersionMatch",
+      },
+      {
+        reason: "FieldValueNotSupported",
+        message: 'Unsupported value: "Newest": supported values: "Exact", "NotOlderThan", ""',
+        field: "resourceVersionMatch",
+      },
+      {
+        reason: "FieldValueForbidden",
+        message: "Forbidden: sendInitialEvents is forbidden for list",
+        field: "sendInitialEvents",
+      },
+    ]);
+  });
+
+  test("name no version beside a token", async () => {
+    const first = await list("?limit=1");
+    const { status, body } = await list(`?limit=1&resourceVersion=${afterFive}&continue=${String(first.body.metadata.continue)}`);
+    expect([status, body.message]).toEqual([400, "specifying resource version is not allowed when using continue"]);
+  });
+
+  test("of one object wait for its version, too", async () => {
+    const made = await must(api.request("POST", configMaps, { body: configMap("exact") }));
+    const path = `${configMaps}/exact?resourceVersion=`;
+    expect((await api.request("GET", path + String(made.body.metadata.resourceVersion))).status).toBe(200);
+    expect((await api.request("GET", `${path}x`)).status).toBe(400);
+  });
+
   test("wait a little for a version from the future, and then say so", async () => {
     const { status, body } = await list("?resourceVersion=99999");
     expect([status, body.reason, body.details.causes[0].reason]).toEqual([504, "Timeout", "ResourceVersionTooLarge"]);
@@ -114,5 +161,32 @@ describe.each(waysIn)("lists %s", (_way, start) => {
     await must(api.request("POST", configMaps, { body: configMap("fresh") }));
     expect((await api.request("GET", `${configMaps}/fresh`)).status).toBe(200);
     expect((await api.request("GET", `${configMaps}/fresh?resourceVersion=0`)).status).toBe(200);
+  });
+});
+
+/** Time is the test's own here: five minutes of history pass at once. */
+describe("lists whose history has gone", () => {
+  const [, startInProcess] = waysIn[1] ?? [];
+
+  test("give an expired page a token with which the rest can be had as it is now", async () => {
+    const clock = new FakeClock();
+    const api = await startInProcess!(clock);
+    for (const name of ["a", "b", "c"]) await must(api.request("POST", configMaps, { body: configMap(name) }));
+    const first = await api.request("GET", `${configMaps}?limit=1`);
+    await must(api.request("POST", configMaps, { body: configMap("bb") }));
+    for (let half = 0; half < 14; half++) await clock.advance(30_000);
+    const late = await api.request("GET", `${configMaps}?limit=2&continue=${String(first.body.metadata.continue)}`);
+    expect([late.status, late.body.reason]).toEqual([410, "Expired"]);
+    expect(late.body.message).toContain("or use the continue token in this response");
+    const rest = await api.request("GET", `${configMaps}?continue=${String(late.body.metadata.continue)}`);
+    expect((rest.body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name)).toEqual(["b", "bb", "c"]);
+    expect(rest.body.metadata.resourceVersion).not.toBe(first.body.metadata.resourceVersion);
+    const exact = `?resourceVersion=${String(first.body.metadata.resourceVersion)}&resourceVersionMatch=Exact`;
+    const old = await api.request("GET", configMaps + exact);
+    expect([old.status, old.body.message]).toEqual([410, "The resourceVersion for the provided list is too old."]);
+    const watching = await api.watch(`${configMaps}?watch=true&resourceVersion=${String(first.body.metadata.resourceVersion)}`);
+    expect(await watching.next()).toMatchObject({ type: "ERROR", object: { code: 410, reason: "Expired" } });
+    expect(await watching.next()).toBeUndefined();
+    await api.close();
   });
 });

@@ -1,10 +1,12 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- bodies are looked at as they come */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeClock } from "#base/fake-clock";
 import { type ApiUnderTest, type Reply, type WatchEvent, type Watching, waysIn } from "./api-under-test.ts";
 import { configMap, configMaps, must, pod, pods } from "./objects.ts";
 
 const merge = "application/merge-patch+json";
 
+/** kubernetes.io/docs/reference/using-api/api-concepts: "Efficient detection of changes", "Watch bookmarks", "Streaming lists". */
 describe.each(waysIn)("watches %s", (_way, start) => {
   let api: ApiUnderTest;
   let open: Watching[];
@@ -123,6 +125,44 @@ describe.each(waysIn)("watches %s", (_way, start) => {
     ]);
   });
 
+  test("can begin with now", async () => {
+    await make("a");
+    const watching = await watch("sendInitialEvents=false&resourceVersionMatch=NotOlderThan");
+    await make("b");
+    expect(line(await watching.next())).toBe("ADDED b");
+  });
+
+  test("send their rows as Tables, with the columns in the first alone", async () => {
+    await make("a");
+    const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    const watching = await api.watch(`${configMaps}?watch=true&includeObject=Object`, { accept });
+    open.push(watching);
+    const first = await watching.next();
+    expect(first).toMatchObject({ type: "ADDED", object: { kind: "Table", apiVersion: "meta.k8s.io/v1" } });
+    expect(first?.object.columnDefinitions).toHaveLength(3);
+    expect(first?.object.rows[0]).toMatchObject({ object: { kind: "ConfigMap", metadata: { name: "a" } } });
+    await make("b");
+    const second = await watching.next();
+    expect(second?.object.columnDefinitions ?? []).toEqual([]);
+    expect(second?.object.rows[0].cells[0]).toBe("b");
+  });
+
+  test("send metadata alone to who wants no more", async () => {
+    await make("a");
+    const watching = await api.watch(`${configMaps}?watch=true`, {
+      accept: "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
+    });
+    open.push(watching);
+    const event = await watching.next();
+    expect(event?.object).toMatchObject({ kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: { name: "a" } });
+    expect(event?.object.data).toBeUndefined();
+  });
+
+  test("from a version of the future wait a little, and then say so", async () => {
+    const { status, body } = await api.request("GET", `${configMaps}?watch=true&resourceVersion=99999`);
+    expect([status, body.reason, body.details.causes[0].reason]).toEqual([504, "Timeout", "ResourceVersionTooLarge"]);
+  }, 10_000);
+
   test("from a version that is no number are refused", async () => {
     expect((await api.request("GET", `${configMaps}?watch=true&resourceVersion=x`)).status).toBe(400);
   });
@@ -142,5 +182,34 @@ describe.each(waysIn)("watches %s", (_way, start) => {
     const end = watching.next();
     await api.close();
     expect(await end).toBeUndefined();
+  });
+});
+
+/** Time is the test's own here. */
+describe("watches that last", () => {
+  const [, startInProcess] = waysIn[1] ?? [];
+
+  test("send a bookmark each minute, and end when their time is up with one more", async () => {
+    const clock = new FakeClock();
+    const api = await startInProcess!(clock);
+    const { body } = await api.request("GET", configMaps);
+    const from = String(body.metadata.resourceVersion);
+    const watching = await api.watch(
+      `${configMaps}?watch=true&allowWatchBookmarks=true&resourceVersion=${from}&timeoutSeconds=90`,
+    );
+    const first = watching.next();
+    await must(api.request("POST", pods, { body: pod("elsewhere") }));
+    await clock.advance(60_000);
+    const bookmark = await first;
+    expect(bookmark).toMatchObject({ type: "BOOKMARK", object: { kind: "ConfigMap" } });
+    expect(Number(bookmark?.object.metadata.resourceVersion)).toBeGreaterThan(Number(from));
+    const last = watching.next();
+    await must(api.request("POST", pods, { body: pod("later") }));
+    await clock.advance(28_500);
+    expect((await last)?.type).toBe("BOOKMARK");
+    const end = watching.next();
+    await clock.advance(5_000);
+    expect(await end).toBeUndefined();
+    await api.close();
   });
 });

@@ -42,10 +42,12 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   lmdb: ["apiserver/storage/embedded/"],
   picocolors: ["cli/"],
   pino: ["base/"],
+  "prom-client": ["apiserver/http/"],
   protobufjs: ["api/protobuf/", "apiserver/discovery/"],
   "reflect-metadata": ["cluster/pki/"],
   rxjs: ["client/", "controller-manager/", "scheduler/"],
   "tar-stream": ["node-agent/images/", "cluster/"],
+  ws: ["apiserver/http/"],
 };
 
 const files = sourceFiles(Object.keys(layers));
