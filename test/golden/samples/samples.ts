@@ -27,6 +27,9 @@ const kinds = {
   "apps.v1": ["Deployment", "ReplicaSet"],
   "autoscaling.v1": ["Scale"],
   "coordination.k8s.io.v1": ["Lease"],
+  "authentication.k8s.io.v1": ["SelfSubjectReview", "TokenRequest", "TokenReview"],
+  "discovery.k8s.io.v1": ["EndpointSlice"],
+  "scheduling.k8s.io.v1": ["PriorityClass"],
 };
 
 /** Upstream's own objects: see the README beside them. */
