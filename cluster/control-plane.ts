@@ -1,3 +1,4 @@
+import type { HealthCheck } from "#apiserver/http/health";
 import { runApiServer, type RunningApiServer } from "#apiserver/main";
 import type { Storage } from "#apiserver/storage/storage";
 import type { Clock } from "#base/clock";
@@ -14,6 +15,8 @@ import type { Pki } from "./pki/pki.ts";
 
 export interface ControlPlaneOptions {
   readonly storage: Storage;
+  /** What else the storage wants to be well before the API server is. */
+  readonly checks?: readonly HealthCheck[];
   readonly pki: Pki;
   /** Absent: no sockets. Port 0 takes a free one. */
   readonly listeners?: readonly { readonly address: string; readonly port: number }[];
@@ -45,7 +48,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   /** The server outlives those who use it, and finishes what it has begun. */
   const stopServing = new AbortController();
   const bootstrap = new Bootstrap();
-  const { checks } = bootstrap;
+  const checks = [...(options.checks ?? []), ...bootstrap.checks];
   const clusterIp = firstAddress(serviceRange);
   const serve = listeners === undefined ? {} : await serving(pki, listeners, clusterIp);
   const apiServer: RunningApiServer = await runApiServer({

@@ -1,9 +1,11 @@
+import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { dump } from "js-yaml";
 import type { Node } from "#api/generated/types";
 import { nodes } from "#api/resource-type";
 import { Cluster, noSuchCluster } from "#cluster/commands/cluster";
+import type { ExternalEtcd } from "#cluster/store/etcd-config";
 import { clusterNames, contextName, type ClusterConfig } from "#cluster/state/cluster-config";
 import { kubeconfigDocument } from "#client/kubeconfig";
 import { kubeconfigTarget, type Environment } from "../environment.ts";
@@ -13,6 +15,13 @@ interface UpFlags extends CommonOptions {
   readonly nodes?: number;
   readonly port?: number;
   readonly store?: ClusterConfig["store"];
+  readonly etcdServers?: string[];
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
+  readonly etcdUser?: string;
+  readonly etcdPasswordFile?: string;
+  readonly etcdPrefix?: string;
   readonly registryMirror?: Record<string, string[]>;
   readonly kubeconfig?: string;
 }
@@ -22,7 +31,14 @@ export function addClusterCommands(program: Command, env: Environment): void {
     .description("start a cluster, or what is missing of it; returns when its nodes are Ready")
     .option("--nodes <count>", "nodes that run containers (3); 0 is a control plane alone and needs no root", number)
     .option("--port <port>", "of the API server (the first free one from 6443)", number)
-    .addOption(new Option("--store <kind>", "where objects are kept (embedded)").choices(["embedded", "memory"]))
+    .addOption(new Option("--store <kind>", "where objects are kept (embedded)").choices(["embedded", "memory", "etcd"]))
+    .option("--etcd-servers <url,...>", "with --store etcd: one that runs (else one of the cluster's own)", list)
+    .option("--etcd-cafile <file>", "of the authority that signed its certificate", path)
+    .option("--etcd-certfile <file>", "the certificate that it knows us by", path)
+    .option("--etcd-keyfile <file>", "the key to it", path)
+    .option("--etcd-user <name>", "that it knows us by")
+    .option("--etcd-password-file <file>", "that holds that user's password", path)
+    .option("--etcd-prefix <prefix>", "in front of every key, for clusters that share an etcd (/registry)")
     .option(
       "--registry-mirror <host=url>",
       "look for images of a registry here first, e.g. docker.io=http://127.0.0.1:5000",
@@ -64,10 +80,12 @@ export function clusterOf(flags: CommonOptions, env: Environment): Cluster {
 async function up(flags: UpFlags, env: Environment): Promise<void> {
   const cluster = clusterOf(flags, env);
   const kubeconfig = kubeconfigTarget(flags.kubeconfig, env);
+  const etcd = externalEtcd(flags);
   const { config, started } = await cluster.up({
     ...(flags.nodes !== undefined && { nodes: flags.nodes }),
     ...(flags.port !== undefined && { port: flags.port }),
     ...(flags.store !== undefined && { store: flags.store }),
+    ...(etcd && { etcd }),
     ...(flags.registryMirror !== undefined && { registryMirrors: flags.registryMirror }),
     kubeconfig,
     path: env["PATH"] ?? "",
@@ -102,6 +120,17 @@ async function status(flags: CommonOptions, env: Environment): Promise<void> {
   for (const node of (await client.list(nodes)).items) console.log(`  ${node.metadata.name.padEnd(14)} ${readiness(node)}`);
 }
 
+/** What the flags say of an etcd that somebody else runs; undefined when they say nothing. */
+function externalEtcd(flags: UpFlags): ExternalEtcd | undefined {
+  const { etcdServers: servers, etcdCafile: caFile, etcdCertfile: certFile, etcdKeyfile: keyFile } = flags;
+  const { etcdUser: user, etcdPasswordFile: passwordFile, etcdPrefix: prefix } = flags;
+  const said = Object.entries({ caFile, certFile, keyFile, user, passwordFile, prefix }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (servers === undefined && said.length === 0) return undefined;
+  return { servers: servers ?? [], ...Object.fromEntries(said) };
+}
+
 function readiness(node: Node): string {
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
   return ready?.status === "True" ? pc.green("Ready") : pc.red(`NotReady: ${ready?.message ?? "it has not reported yet"}`);
@@ -114,6 +143,14 @@ export function progress(text: string): void {
 function number(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
   return Number(text);
+}
+
+function list(text: string): string[] {
+  return text.split(",").filter((item) => item !== "");
+}
+
+function path(text: string): string {
+  return resolve(text);
 }
 
 function mirror(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {

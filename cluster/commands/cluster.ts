@@ -13,7 +13,8 @@ import { enterNode } from "../local-nodes/namespaces.ts";
 import type { KeyPair } from "../pki/certificates.ts";
 import { openPki, type Pki } from "../pki/pki.ts";
 import { Processes } from "../processes/processes.ts";
-import { choosePort, isFree } from "../state/choose-port.ts";
+import { enterClusterCgroup } from "../run/enter-cgroup.ts";
+import { chooseEtcdPort, choosePort, isFree } from "../state/choose-port.ts";
 import {
   clusterNames,
   clusterPaths,
@@ -24,9 +25,12 @@ import {
   type ClusterConfig,
   type ClusterPaths,
 } from "../state/cluster-config.ts";
+import type { EtcdConfig } from "../store/etcd-config.ts";
+import { findEtcd, ownEtcdCommand } from "../store/own-etcd.ts";
 import { withStateLock } from "../state/state-lock.ts";
 import {
   checkOptions,
+  checkStore,
   checkUnchanged,
   holdsContextOf,
   refuseTakenContext,
@@ -45,6 +49,7 @@ export interface ClusterStatus {
 const defaults = { nodes: 3, store: "embedded" } as const;
 const controlPlane = "control-plane";
 const imageService = "image-service";
+const ownEtcd = "etcd";
 
 /** One cluster on this machine, by its name: what the commands of the same names do. */
 export class Cluster {
@@ -142,18 +147,32 @@ export class Cluster {
     const stored = await readConfig(this.paths);
     if (stored !== undefined) return checkUnchanged(stored, options);
     const others = (await clusterNames(this.#stateDirectory)).filter((name) => name !== this.name);
-    const kept = await Promise.all(
-      others.map(async (name) => (await readConfig(clusterPaths(name, this.#stateDirectory)).catch(() => undefined))?.port ?? 0),
-    );
+    const kept = new Set((await Promise.all(others.map((name) => this.#portsOf(name)))).flat());
+    const store = options.store ?? defaults.store;
+    checkStore(store, options);
+    const etcd = store === "etcd" ? await this.#settleEtcd(options, kept) : undefined;
     const config: ClusterConfig = {
       name: this.name,
       nodes: options.nodes ?? defaults.nodes,
-      port: await choosePort(options.port, new Set(kept)),
-      store: options.store ?? defaults.store,
+      port: await choosePort(options.port, kept),
+      store,
+      ...(etcd && { etcd }),
       registryMirrors: options.registryMirrors ?? {},
     };
     await writeConfig(this.paths, config);
     return config;
+  }
+
+  async #settleEtcd({ etcd, path }: UpOptions, kept: ReadonlySet<number>): Promise<EtcdConfig> {
+    if (etcd !== undefined) return etcd;
+    findEtcd(path);
+    return { ownPort: await chooseEtcdPort(kept) };
+  }
+
+  /** Those that another cluster keeps. */
+  async #portsOf(name: string): Promise<number[]> {
+    const config = await readConfig(clusterPaths(name, this.#stateDirectory)).catch(() => undefined);
+    return config === undefined ? [] : [config.port, ownEtcdPort(config) ?? 0];
   }
 
   async #startMissing(config: ClusterConfig, { kubeconfig, path, progress }: UpOptions): Promise<boolean> {
@@ -173,6 +192,11 @@ export class Cluster {
     const { pki, admin } = await this.#admin();
     const nodes = await this.#localNodes();
     const host = config.nodes > 0 ? (await nodes.prepare()).hostAddress : undefined;
+    const etcdPort = ownEtcdPort(config);
+    if (etcdPort !== undefined && isMissing(ownEtcd)) {
+      progress("starting etcd");
+      await this.#startEtcd(etcdPort, config, path);
+    }
     if (isMissing(controlPlane)) {
       progress("starting the control plane");
       await this.#start(controlPlane, host === undefined ? [] : ["--bind", host]);
@@ -186,7 +210,7 @@ export class Cluster {
       ca: pki.ca,
       admin,
       clock: this.#clock,
-      ended: () => this.#processes.firstEnded([controlPlane]),
+      ended: () => this.#processes.firstEnded(processNames(config).filter((name) => name === ownEtcd || name === controlPlane)),
     });
     // Before it answers, the others would do nothing but take its processor.
     if (isMissing(imageService)) await this.#start(imageService, []);
@@ -207,6 +231,12 @@ export class Cluster {
     // Last, so that a cluster that does not come up leaves no context.
     writeKubeconfig(kubeconfig.file, entry, { setCurrent: true, ...(kubeconfig.owner && { owner: kubeconfig.owner }) });
     return missing.length > 0;
+  }
+
+  async #startEtcd(port: number, config: ClusterConfig, path: string): Promise<void> {
+    const deps = { clock: this.#clock, random: systemRandom, log: silentLogger };
+    const { pid } = await this.#processes.startProgram(ownEtcd, await ownEtcdCommand(findEtcd(path), port, this.paths, deps));
+    if (config.nodes > 0) await enterClusterCgroup(this.paths, deps, pid);
   }
 
   async #startNode(node: LocalNode, pki: Pki, config: ClusterConfig, host: string): Promise<void> {
@@ -270,8 +300,13 @@ function nodeName(index: number): string {
   return `node-${index}`;
 }
 
+function ownEtcdPort({ etcd }: ClusterConfig): number | undefined {
+  return etcd !== undefined && "ownPort" in etcd ? etcd.ownPort : undefined;
+}
+
 /** In the order in which they start. */
 function processNames(config: ClusterConfig): string[] {
   const nodes = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
-  return nodes.length === 0 ? [controlPlane] : [controlPlane, imageService, ...nodes];
+  const etcd = ownEtcdPort(config) === undefined ? [] : [ownEtcd];
+  return [...etcd, controlPlane, ...(nodes.length === 0 ? [] : [imageService, ...nodes])];
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { readKubeconfig } from "#client/kubeconfig";
 import { CommandFailure } from "../failure.ts";
 import { missingTools } from "../local-nodes/missing-tools.ts";
+import { checkExternalEtcd, type ExternalEtcd } from "../store/etcd-config.ts";
 import { isFree } from "../state/choose-port.ts";
 import { contextName, type ClusterConfig } from "../state/cluster-config.ts";
 
@@ -10,6 +11,8 @@ export interface UpOptions {
   readonly nodes?: number;
   readonly port?: number;
   readonly store?: ClusterConfig["store"];
+  /** Of one that somebody else runs. */
+  readonly etcd?: ExternalEtcd;
   readonly registryMirrors?: ClusterConfig["registryMirrors"];
   readonly kubeconfig: KubeconfigTarget;
   /** To look for programs in. */
@@ -26,26 +29,38 @@ export interface KubeconfigTarget {
 const largestCluster = 100;
 
 /** @throws CommandFailure for numbers that are none. */
-export function checkOptions({ nodes, port }: UpOptions): void {
+export function checkOptions({ nodes, port, etcd }: UpOptions): void {
   if (nodes !== undefined && (!Number.isInteger(nodes) || nodes < 0 || nodes > largestCluster)) {
     throw new CommandFailure(`--nodes is a number from 0 to ${largestCluster}`);
   }
   if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65535))
     throw new CommandFailure("--port is a number from 1 to 65535");
+  if (etcd !== undefined) checkExternalEtcd(etcd);
+}
+
+/** An etcd is named for a cluster that uses one. @throws CommandFailure */
+export function checkStore(store: ClusterConfig["store"], { etcd }: UpOptions): void {
+  if (etcd !== undefined && store !== "etcd") throw new CommandFailure("--etcd-servers goes with --store etcd");
 }
 
 /** A stored cluster keeps its shape. */
 export function checkUnchanged(stored: ClusterConfig, options: UpOptions): ClusterConfig {
-  const { nodes, port, store, registryMirrors: mirrors } = options;
+  const { nodes, port, store, etcd, registryMirrors: mirrors } = options;
   const differences = [
     nodes !== undefined && nodes !== stored.nodes && `${stored.nodes} nodes, not ${nodes}`,
     port !== undefined && port !== stored.port && `port ${stored.port}, not ${port}`,
     store !== undefined && store !== stored.store && `the ${stored.store} store, not ${store}`,
+    etcd !== undefined && !isDeepStrictEqual(etcd, stored.etcd) && whereEtcdIs(stored),
     mirrors !== undefined && !isDeepStrictEqual(mirrors, stored.registryMirrors) && "other registry mirrors",
   ].filter((difference) => difference !== false);
   if (differences.length === 0) return stored;
   const remedy = `choose another --name, or "skiff delete --name ${stored.name}" first`;
   throw new CommandFailure(`there is a cluster "${stored.name}" already, with ${differences.join(" and ")}: ${remedy}`);
+}
+
+function whereEtcdIs({ store, etcd }: ClusterConfig): string {
+  if (etcd === undefined) return `the ${store} store, not etcd`;
+  return "ownPort" in etcd ? "an etcd of its own" : `the etcd at ${etcd.servers.join(",")} and other ways into it`;
 }
 
 /** Two clusters of one name in different folders would fight for one context. */

@@ -39,11 +39,12 @@ export class Processes {
 
   /** Starts this program again as a process that outlives us. `launcher` comes before the command, e.g. to run it inside a node. */
   async start(name: string, args: readonly string[], launcher: readonly string[] = []): Promise<void> {
-    await mkdir(this.#paths.run, { recursive: true, mode: 0o700 });
-    const argv = [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args];
-    const identity = await spawnDetached(argv, this.logFile(name));
-    if (identity === undefined) throw new CommandFailure(await this.whyEnded(name));
-    await writeWhole(join(this.#paths.run, `${name}.pid`), JSON.stringify(identity));
+    await this.#spawn(name, [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args]);
+  }
+
+  /** Starts another program as one of the cluster's processes, without our environment. */
+  async startProgram(name: string, argv: readonly string[]): Promise<ProcessIdentity> {
+    return this.#spawn(name, argv, {});
   }
 
   /** Asks to end, waits, and then insists. Not running: succeeds. */
@@ -66,6 +67,14 @@ export class Processes {
       return `${name} ended: no space left on the disk that holds ${this.#paths.root}: free some and run the same command again`;
     const text = await readFile(this.logFile(name), "utf8").catch(() => "");
     return `${name} ended: ${lastReasonIn(text)}`;
+  }
+
+  async #spawn(name: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Promise<ProcessIdentity> {
+    await mkdir(this.#paths.run, { recursive: true, mode: 0o700 });
+    const identity = await spawnDetached(argv, this.logFile(name), env);
+    if (identity === undefined) throw new CommandFailure(await this.whyEnded(name));
+    await writeWhole(join(this.#paths.run, `${name}.pid`), JSON.stringify(identity));
+    return identity;
   }
 
   async #end(identity: ProcessIdentity): Promise<void> {
@@ -94,8 +103,9 @@ function lastReasonIn(log: string): string {
 
 function reasonIn(line: string): string {
   try {
-    const { msg, error } = JSON.parse(line) as { msg?: string; error?: { message?: string } };
-    return [msg, error?.message].filter((part) => part !== undefined).join(": ");
+    const { msg, error } = JSON.parse(line) as { msg?: string; error?: { message?: string } | string };
+    const cause = typeof error === "string" ? error : error?.message;
+    return [msg, cause].filter((part) => part !== undefined).join(": ");
   } catch {
     return line === "" ? "it said nothing" : line;
   }

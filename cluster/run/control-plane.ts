@@ -1,12 +1,10 @@
-import { openEmbeddedStorage } from "#apiserver/storage/embedded/embedded-storage";
-import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
-import type { Storage } from "#apiserver/storage/storage";
 import { systemClock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { systemRandom } from "#base/random";
 import { startControlPlane } from "../control-plane.ts";
 import { openPki } from "../pki/pki.ts";
-import { readConfig, type ClusterConfig, type ClusterPaths } from "../state/cluster-config.ts";
+import { readConfig, type ClusterPaths } from "../state/cluster-config.ts";
+import { openStore } from "../store/open-store.ts";
 import { aborted } from "./aborted.ts";
 import { enterClusterCgroup } from "./enter-cgroup.ts";
 
@@ -23,11 +21,11 @@ export async function runControlPlane(
   const config = await readConfig(paths);
   if (config === undefined) throw new Error(`there is no cluster in ${paths.root}`);
   if (config.nodes > 0) await enterClusterCgroup(paths, { clock: systemClock, log });
-  const storage = await openStorage(config, paths, log);
+  const { storage, checks } = await openStore(config, paths, { clock: systemClock, random: systemRandom, log, signal });
   try {
     const pki = await openPki(paths.pki, systemClock, systemRandom);
     const listeners = ["127.0.0.1", ...addresses].map((address) => ({ address, port: config.port }));
-    const plane = await startControlPlane({ storage, pki, listeners, clock: systemClock, random: systemRandom, log });
+    const plane = await startControlPlane({ storage, checks, pki, listeners, clock: systemClock, random: systemRandom, log });
     log.info("the control plane is ready", { port: plane.port });
     try {
       await Promise.race([aborted(signal), plane.failed]);
@@ -37,9 +35,4 @@ export async function runControlPlane(
   } finally {
     await storage.close();
   }
-}
-
-async function openStorage(config: ClusterConfig, paths: ClusterPaths, log: Logger): Promise<Storage> {
-  if (config.store === "memory") return new MemoryStorage({ clock: systemClock, log });
-  return openEmbeddedStorage({ directory: paths.store, clock: systemClock, log });
 }

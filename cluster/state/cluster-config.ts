@@ -2,6 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CommandFailure } from "../failure.ts";
+import type { EtcdConfig } from "../store/etcd-config.ts";
 import { writeWhole } from "./write-whole.ts";
 
 /** What a cluster keeps for life once it is chosen. */
@@ -9,7 +10,9 @@ export interface ClusterConfig {
   readonly name: string;
   readonly nodes: number;
   readonly port: number;
-  readonly store: "embedded" | "memory";
+  readonly store: "embedded" | "memory" | "etcd";
+  /** Only with that store. */
+  readonly etcd?: EtcdConfig;
   /** Registry host → where to look first, e.g. `docker.io` → `["http://127.0.0.1:5000"]`. */
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
 }

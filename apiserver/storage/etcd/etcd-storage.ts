@@ -13,7 +13,7 @@ import {
   type Storage,
   type WatchBatch,
 } from "../storage.ts";
-import { isLeaseNotFound, isNoSpace, readError, writeError } from "./etcd-failure.ts";
+import { failureOf, isLeaseNotFound, isNoSpace, readError, writeError } from "./etcd-failure.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { Behind, Feed } from "./feed.ts";
 import { KeySpace } from "./key-space.ts";
@@ -42,6 +42,11 @@ export async function openEtcdStorage({ etcd, clock, random, log }: EtcdStorageO
     deps.members.close();
     throw readError(error);
   }
+}
+
+/** None of its members can be spoken to, as while it starts; rather than that it refuses us. */
+export function isUnreachable(error: unknown): boolean {
+  return hasStorageReason(error, "Unavailable") && failureOf(error.cause).isMembers;
 }
 
 /**
