@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { configMaps } from "#api/resource-type";
 import type { ApiClient } from "#client/api-client";
@@ -7,7 +9,7 @@ import { createClient } from "#client/transport-client";
 import { helloDeployment, loadHelloImage } from "./hello-image.ts";
 import { whyNot } from "./requirements.ts";
 import { eventually } from "./run.ts";
-import { isReady, TestCluster, type Kubectl, type TestPod } from "./test-cluster.ts";
+import { isReady, Kubectl, TestCluster, type TestPod } from "./test-cluster.ts";
 
 const reason = whyNot({ kubectl: ["1.33"] });
 
@@ -53,6 +55,53 @@ describe.skipIf(reason !== "")(`a cluster whose parts are killed${reason && ` (s
     const { asked, failures } = await serving.stop();
     expect(failures).toEqual([]);
     expect(asked).toBeGreaterThan(10);
+  });
+
+  it("knows a pod by the token it finds in itself, before and after the control plane was killed", async () => {
+    await kubectl.do(["create", "serviceaccount", "teller"]);
+    await kubectl.do(["apply", "-f", "-"], tellingPod("telling", "teller"));
+    const logs = await eventually("what the pod found", async () => {
+      const { stdout } = await kubectl.try(["logs", "telling"]);
+      return stdout.includes("END CERTIFICATE") && stdout;
+    });
+    const [token = "", namespace = "", owner = "", ...certificate] = logs.split("\n");
+    expect([namespace, owner]).toEqual(["default", "1000 600"]);
+    const { server } = readKubeconfig(cluster.kubeconfig);
+    const ca = join(cluster.folder, "ca-of-the-pod.crt");
+    await writeFile(ca, certificate.join("\n"));
+    const asPod = new Kubectl(kubectl.binary, { ...kubectl.env, KUBECONFIG: join(cluster.folder, "no-kubeconfig") });
+    const whoAmI = async (): Promise<unknown> => {
+      const args = ["--server", server, "--certificate-authority", ca, "--token", token, "auth", "whoami"];
+      return (await asPod.json<{ status: { userInfo: unknown } }>(args)).status.userInfo;
+    };
+    const pod = await kubectl.json<TestPod>(["get", "pod", "telling"]);
+    const expected = {
+      username: "system:serviceaccount:default:teller",
+      groups: ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"],
+      extra: {
+        "authentication.kubernetes.io/pod-name": ["telling"],
+        "authentication.kubernetes.io/pod-uid": [pod.metadata.uid],
+        "authentication.kubernetes.io/node-name": [pod.spec.nodeName],
+      },
+    };
+    expect(await whoAmI()).toMatchObject(expected);
+    process.kill(await cluster.pidOf("control-plane"), "SIGKILL");
+    await eventually("it to be gone", async () => (await cluster.skiff(["status"])).stdout.includes("not running"));
+    await cluster.up();
+    expect(await whoAmI()).toMatchObject(expected);
+    await kubectl.do(["delete", "pod", "telling", "--wait"]);
+    const { code, stderr } = await asPod.try([
+      "--server",
+      server,
+      "--certificate-authority",
+      ca,
+      "--token",
+      token,
+      "get",
+      "pods",
+    ]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("Unauthorized");
   });
 
   it("finishes a rollout in whose middle the control plane was killed, and has every write it acknowledged", async () => {
@@ -126,6 +175,23 @@ function ask(pods: readonly TestPod[]): { stop(): Promise<{ asked: number; failu
       return { asked, failures };
     },
   };
+}
+
+/** Writes what it was given to its log: token, namespace, who owns the token and may read it, the authority's certificate. */
+function tellingPod(name: string, serviceAccountName: string): string {
+  const folder = "/var/run/secrets/kubernetes.io/serviceaccount";
+  const script = `cd ${folder}; cat token; echo; cat namespace; echo; stat -L -c '%u %a' token; cat ca.crt; sleep 1000`;
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: {
+      serviceAccountName,
+      terminationGracePeriodSeconds: 0,
+      securityContext: { runAsUser: 1000 },
+      containers: [{ name: "c", image: "skiff.local/hello:1", imagePullPolicy: "Never", command: ["sh", "-c", script] }],
+    },
+  });
 }
 
 /** Creates objects, several at a time, until the server is gone. @returns the names of those it acknowledged */
