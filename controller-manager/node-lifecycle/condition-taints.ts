@@ -2,17 +2,24 @@ import type { Node, Taint } from "#api/generated/types";
 
 const prefix = "node.kubernetes.io/";
 const unschedulable = `${prefix}unschedulable`;
+const notReady = `${prefix}not-ready`;
 
 /** By type and status of a condition, the taint that goes with it (upstream: nodeConditionToTaintKeyStatusMap of pkg/controller/nodelifecycle). */
-const byCondition: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  Ready: { False: `${prefix}not-ready`, Unknown: `${prefix}unreachable` },
-  MemoryPressure: { True: `${prefix}memory-pressure` },
-  DiskPressure: { True: `${prefix}disk-pressure` },
-  NetworkUnavailable: { True: `${prefix}network-unavailable` },
-  PIDPressure: { True: `${prefix}pid-pressure` },
-};
+const byCondition: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  [
+    "Ready",
+    new Map([
+      ["False", notReady],
+      ["Unknown", `${prefix}unreachable`],
+    ]),
+  ],
+  ["MemoryPressure", new Map([["True", `${prefix}memory-pressure`]])],
+  ["DiskPressure", new Map([["True", `${prefix}disk-pressure`]])],
+  ["NetworkUnavailable", new Map([["True", `${prefix}network-unavailable`]])],
+  ["PIDPressure", new Map([["True", `${prefix}pid-pressure`]])],
+]);
 
-const ownKeys = new Set([unschedulable, ...Object.values(byCondition).flatMap((keys) => Object.values(keys))]);
+const ownKeys = new Set([unschedulable, ...[...byCondition.values()].flatMap((keys) => [...keys.values()])]);
 
 /**
  * The taints of a node after its NoSchedule taints were made to say what its conditions and `spec.unschedulable` say. Those of
@@ -30,11 +37,10 @@ export function conditionTaints(node: Node): readonly Taint[] | undefined {
 
 function wantedKeys({ spec = {}, status = {} }: Node): ReadonlySet<string> {
   const conditions = status.conditions ?? [];
-  const keys = conditions.flatMap((condition) => byCondition[condition.type]?.[condition.status] ?? []);
+  const keys = conditions.flatMap((condition) => byCondition.get(condition.type)?.get(condition.status) ?? []);
   // A node of which nobody has said yet whether it is ready stays as it was registered.
   const isNew = !conditions.some(({ type }) => type === "Ready");
-  const asRegistered = isNew
-    ? (spec.taints ?? []).map(({ key }) => key).filter((key) => key === byCondition["Ready"]?.["False"])
-    : [];
+  const asRegistered =
+    isNew && (spec.taints ?? []).some(({ key, effect }) => key === notReady && effect === "NoSchedule") ? [notReady] : [];
   return new Set([...keys, ...asRegistered, ...(spec.unschedulable === true ? [unschedulable] : [])]);
 }
