@@ -10,12 +10,22 @@ import { whyNot } from "./requirements.ts";
 import { eventually, stop, succeed } from "./run.ts";
 import { isReady, TestCluster, type Kubectl, type TestPod } from "./test-cluster.ts";
 
-const versions = ["1.27", "1.33"];
-const reason = whyNot({ tools: ["docker-registry", "skopeo", "curl", "dpkg"], kubectl: versions });
+/** The store makes no difference that a kubectl could see: one of them is enough for the second. */
+const runs = [
+  { store: "embedded", versions: ["1.27", "1.33"], tools: [] },
+  { store: "etcd", versions: ["1.33"], tools: ["etcd"] },
+].map(({ store, versions, tools }) => {
+  const reason = whyNot({ tools: ["docker-registry", "skopeo", "curl", "dpkg", ...tools], kubectl: versions });
+  return [store, { versions, reason }] as const;
+});
 const selector = "app=nginx";
 
 /** The classic first example, from a YAML file to its end, by the kubectl a user has. */
-describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && ` (skipped: ${reason})`}`, () => {
+describe.each(runs)("a Deployment of nginx on three nodes, with the %s store", (store, { versions, reason }) => {
+  if (reason !== "") {
+    it.skip(reason);
+    return;
+  }
   let before: HostState;
   let podsBefore: readonly string[];
   let mountsBefore: readonly string[];
@@ -29,8 +39,8 @@ describe.skipIf(reason !== "")(`a Deployment of nginx on three nodes${reason && 
     folder = await mkdtemp(join(tmpdir(), "skiff-nginx-"));
     registry = await startRegistry();
     await registry.push(await buildNginxImage(folder, "library/nginx", "1.14.2"), "1.14.2", "library/nginx");
-    cluster = await TestCluster.create("e2e-nginx");
-    await cluster.up("--registry-mirror", `docker.io=http://${registry.host}`);
+    cluster = await TestCluster.create(`e2e-nginx-${store}`);
+    await cluster.up("--store", store, "--registry-mirror", `docker.io=http://${registry.host}`);
     mountsBefore = await cluster.nodeMounts(3);
   }, 180_000);
 

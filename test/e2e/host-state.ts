@@ -62,7 +62,7 @@ function skiffProcesses(): string[] {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      if (/main\.js run |\bconmon\b/.test(command)) found.push(command);
+      if (/main\.js run |\bconmon\b|\betcd\b.* --initial-cluster skiff=/.test(command)) found.push(command);
     } catch {
       // It ended while we looked.
     }
