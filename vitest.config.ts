@@ -10,7 +10,11 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: "unit", include: ["**/*.test.ts"], exclude: ["node_modules", "dist", "test/e2e", "**/*.real.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: ["node_modules", "dist", "test/e2e", "test/fuzz", "**/*.real.test.ts"],
+        },
       },
       {
         ...shared,
@@ -18,7 +22,7 @@ export default defineConfig({
           name: "e2e",
           // After the unit tests, and one file after the other: these look at the whole machine.
           sequence: { groupOrder: 1 },
-          include: ["test/e2e/**/*.test.ts", "**/*.real.test.ts"],
+          include: ["test/e2e/**/*.test.ts", "test/fuzz/**/*.test.ts", "**/*.real.test.ts"],
           exclude: ["node_modules", "dist"],
           fileParallelism: false,
           testTimeout: 120_000,

@@ -13,10 +13,12 @@ import { priority } from "./admission/priority.ts";
 import { serviceAccount } from "./admission/service-account.ts";
 import { taintNodesByCondition } from "./admission/taint-nodes-by-condition.ts";
 import { authenticate, type AuthenticationOptions, type TokenAuthenticator } from "./authn/authenticate.ts";
+import { impersonate } from "./authn/impersonation.ts";
 import { selfSubjectReview, tokenReview } from "./authn/reviews.ts";
 import { serviceAccountTokens, type ServiceAccountTokens } from "./authn/service-account-tokens.ts";
 import type { TokenKeys } from "./authn/token-keys.ts";
 import type { UserInfo } from "./authn/user.ts";
+import { accessReviews } from "./authz/access-reviews.ts";
 import { forbiddenError, forbiddenPathError, union, type Attributes, type Authorizer } from "./authz/authorizer.ts";
 import { nodeAuthorizer } from "./authz/node-authorizer.ts";
 import { bootstrapPolicy, policyAuthorizer } from "./authz/policy-rules.ts";
@@ -77,9 +79,9 @@ export class ApiServer {
     this.#admission = chain(this.registry);
     this.#serviceAccounts = serviceAccountTokens({ ...serviceAccounts, audiences, reader: this.registry, clock, random });
     this.#authentication = { audiences, tokens: [...options.tokens, this.#serviceAccounts.authenticate] };
-    this.#reviews = [selfSubjectReview, tokenReview(this.#authentication)];
-    this.definitions = [...options.definitions, ...this.#reviews.map(({ definition }) => definition)];
     this.#authorizer = union([nodeAuthorizer(this.registry), policyAuthorizer(bootstrapPolicy)]);
+    this.#reviews = [selfSubjectReview, tokenReview(this.#authentication), ...accessReviews(this.#authorizer)];
+    this.definitions = [...options.definitions, ...this.#reviews.map(({ definition }) => definition)];
   }
 
   /** Resolves when requests can be answered. Everything behind it ends with the signal. */
@@ -90,7 +92,7 @@ export class ApiServer {
   readonly handle: Handle = async (request) => {
     const warnings: string[] = [];
     try {
-      const user = await authenticate(request.credentials, this.#authentication);
+      const user = await this.#userOf(request);
       await this.#authorize(request, user, request.verb);
       const review = this.#reviewOf(request);
       if (review !== undefined) return await handleReview(review, request, user, warnings);
@@ -121,8 +123,8 @@ export class ApiServer {
   }
 
   /** For what is served beside the API. @throws StatusError Unauthorized, Forbidden */
-  async authorizePath(credentials: ApiRequest["credentials"], verb: string, path: string): Promise<void> {
-    const user = await authenticate(credentials, this.#authentication);
+  async authorizePath(sender: Pick<ApiRequest, "credentials" | "impersonate">, verb: string, path: string): Promise<void> {
+    const user = await this.#userOf(sender);
     const { decision } = await this.#authorizer.authorizePath(user, verb, path);
     if (decision !== "allow") throw forbiddenPathError(user, verb, path);
   }
@@ -151,6 +153,12 @@ export class ApiServer {
       "Internal error occurred: the server met an unexpected condition, its log says more",
       { causes },
     );
+  }
+
+  /** On whose behalf a request is answered. @throws StatusError Unauthorized, BadRequest, Forbidden */
+  async #userOf({ credentials, impersonate: wanted }: Pick<ApiRequest, "credentials" | "impersonate">): Promise<UserInfo> {
+    const sender = await authenticate(credentials, this.#authentication);
+    return wanted === undefined ? sender : impersonate(sender, wanted, this.#authorizer);
   }
 
   async #authorize(request: ApiRequest, user: UserInfo, verb: string): Promise<void> {
@@ -186,6 +194,7 @@ export class ApiServer {
   #storeOf(request: ApiRequest): ResourceStore {
     const store = this.registry.find(request.group, request.version, request.resource);
     if (store === undefined) throw noSuchResource();
+    checkPlace(request, store.definition.type.namespaced);
     checkServed(request, resourcesOf(store.definition));
     return store;
   }
@@ -198,6 +207,15 @@ function checkServed({ resource, subresource, verb }: ApiRequest, served: readon
   if (found === undefined) throw noSuchResource();
   if (!found.verbs.includes(verb)) {
     throw new StatusError("MethodNotAllowed", `the server does not allow this method on the requested resource`, {});
+  }
+}
+
+/** Without a namespace what lives in one can only be looked at as a whole. @throws StatusError NotFound, MethodNotAllowed */
+function checkPlace({ namespace, name, verb }: ApiRequest, namespaced: boolean): void {
+  if (namespaced === (namespace !== undefined)) return;
+  if (!namespaced || name !== undefined) throw noSuchResource();
+  if (verb !== "list" && verb !== "watch") {
+    throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
   }
 }
 

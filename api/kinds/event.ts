@@ -13,7 +13,11 @@ export const eventDefinition: ResourceDefinition<Event> = {
   versions: [{ version: "v1", schema: "io.k8s.api.core.v1.Event" }],
   expiresAfterSeconds: 3600,
   allowCreateOnUpdate: true,
-  withDefaults: (event) => ({ ...event, source: event.source ?? {} }),
+  withDefaults: (event) => ({
+    ...event,
+    involvedObject: (event as Partial<Event>).involvedObject ?? {},
+    source: event.source ?? {},
+  }),
   validate: validateEvent,
   selectableFields: (event) => ({
     "involvedObject.kind": event.involvedObject.kind ?? "",

@@ -1,4 +1,6 @@
 import { FAILSAFE_SCHEMA, load, Type, YAMLException, type Schema } from "js-yaml";
+import { tooDeep } from "../nesting.ts";
+import { expansionProblem } from "./expansion.ts";
 import { plainValue } from "./plain-scalar.ts";
 
 /** Text that is no YAML, and where. */
@@ -23,8 +25,12 @@ export class YamlError extends Error {
  */
 export function readYaml(text: string, firstLine = 1): unknown {
   try {
-    return load(text, { schema, json: true }) ?? null;
+    const document = load(text, { schema, json: true }) ?? null;
+    const problem = expansionProblem(document);
+    if (problem === undefined) return document;
+    throw new YamlError(problem, firstLine, 1);
   } catch (error) {
+    if (error instanceof RangeError) throw new YamlError(tooDeep, firstLine, 1, { cause: error });
     if (!(error instanceof YAMLException)) throw error;
     const { line = 0, column = 0 } = (error as { mark?: { line: number; column: number } }).mark ?? {};
     throw new YamlError(error.reason, firstLine + line, column + 1, { cause: error });

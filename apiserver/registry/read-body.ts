@@ -1,6 +1,7 @@
 import { decode, DecodeError } from "#api/decode";
 import type { ResourceDefinition } from "#api/definition";
 import { duplicateFields } from "#api/duplicate-fields";
+import { isTooDeep, tooDeep } from "#api/nesting";
 import type { KubeObject } from "#api/object";
 import { decodeProtobuf, protobufMediaType } from "#api/protobuf/decode-protobuf";
 import type { ApiRequest } from "#api/request";
@@ -40,6 +41,7 @@ export function parseDocument(
 }
 
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw new StatusError("BadRequest", `couldn't get version/kind; json parse error: ${tooDeep}`);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

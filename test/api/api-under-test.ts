@@ -9,7 +9,7 @@ import { type RunningApiServer, runApiServer } from "#apiserver/main";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
 import type { Clock } from "#base/clock";
 import { systemClock } from "#base/clock";
-import { silentLogger } from "#base/logger";
+import { silentLogger, type Logger } from "#base/logger";
 import { systemRandom } from "#base/random";
 import { ensureNamespaces, ensurePriorityClasses } from "#cluster/bootstrap/system-objects";
 import { memoryPki, type Pki } from "#cluster/pki/pki";
@@ -80,21 +80,26 @@ export function agentOf(node: string): Identity {
   return { user: `system:node:${node}`, groups: ["system:nodes"] };
 }
 
+export interface ServerOptions {
+  readonly clock?: Clock;
+  readonly inFlight?: InFlightLimits;
+  readonly log?: Logger;
+}
+
 /** Both ways to reach an API server: what a test says of one holds for the other. */
-export const waysIn: readonly [name: string, start: (clock?: Clock) => Promise<ApiUnderTest>][] = [
-  ["over HTTPS", (clock) => startHttps(clock)],
+export const waysIn: readonly [name: string, start: (options?: ServerOptions) => Promise<ApiUnderTest>][] = [
+  ["over HTTPS", startHttps],
   ["in the same process", startInProcess],
 ];
 
 async function run(
-  clock: Clock,
+  { clock = systemClock, inFlight, log = silentLogger }: ServerOptions,
   serve: boolean,
-  inFlight?: InFlightLimits,
 ): Promise<{ server: RunningApiServer; pki: Pki; stop: AbortController }> {
   const stop = new AbortController();
   const pki = await memoryPki(systemClock, systemRandom);
   const tls = await pki.pair("apiserver", { commonName: "kube-apiserver", use: "server", ipAddresses: ["127.0.0.1"] });
-  const shared = { clock, random: systemRandom, log: silentLogger };
+  const shared = { clock, random: systemRandom, log };
   const server = await runApiServer({
     ...shared,
     storage: new MemoryStorage(shared),
@@ -118,8 +123,8 @@ async function run(
   return { server, pki, stop };
 }
 
-export async function startHttps(clock: Clock = systemClock, inFlight?: InFlightLimits): Promise<ApiUnderTest> {
-  const { server, pki, stop } = await run(clock, true, inFlight);
+export async function startHttps(options: ServerOptions = {}): Promise<ApiUnderTest> {
+  const { server, pki, stop } = await run(options, true);
   const other = await memoryPki(systemClock, systemRandom);
   const agents = new Map<string, Promise<https.Agent>>();
   const agentFor = (identity: Identity): Promise<https.Agent> => {
@@ -218,8 +223,8 @@ async function* linesOf(stream: AsyncIterable<unknown>): AsyncGenerator<WatchEve
   }
 }
 
-async function startInProcess(clock: Clock = systemClock): Promise<ApiUnderTest> {
-  const { server, stop } = await run(clock, false);
+async function startInProcess(options: ServerOptions = {}): Promise<ApiUnderTest> {
+  const { server, stop } = await run(options, false);
   const ask = (method: string, path: string, call: Call, signal: AbortSignal): Promise<ApiResponse> =>
     callHandle(server.handle, method, path, call, signal);
   return {

@@ -16,7 +16,7 @@ describe.each(waysIn)("deletion %s", (_way, start) => {
   const exists = async (path: string): Promise<boolean> => (await api.request("GET", path)).status === 200;
 
   beforeAll(async () => {
-    api = await start(new FakeClock(Date.parse("2026-01-01T00:00:00Z")));
+    api = await start({ clock: new FakeClock(Date.parse("2026-01-01T00:00:00Z")) });
   });
   afterAll(() => api.close());
 

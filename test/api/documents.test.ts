@@ -107,11 +107,10 @@ describe("beside its resources an API server", () => {
     expect((await api.request("GET", "/apis/none/v1/things")).status).toBe(404);
   });
 
-  test("answers HEAD like GET, without the body", async () => {
-    const head = await api.request("HEAD", configMaps);
+  test("answers HEAD where there are no resources, as upstream's routes have it", async () => {
+    const head = await api.request("HEAD", "/version");
     expect([head.status, head.text]).toEqual([200, ""]);
-    expect((await api.request("HEAD", `${configMaps}/none`)).status).toBe(404);
-    expect((await api.request("HEAD", "/version")).status).toBe(200);
+    expect((await api.request("HEAD", `${configMaps}/none`)).status).toBe(405);
   });
 
   test("does not read more of a body than a request may have", async () => {

@@ -170,7 +170,7 @@ describe("lists whose history has gone", () => {
 
   test("give an expired page a token with which the rest can be had as it is now", async () => {
     const clock = new FakeClock();
-    const api = await startInProcess!(clock);
+    const api = await startInProcess!({ clock });
     for (const name of ["a", "b", "c"]) await must(api.request("POST", configMaps, { body: configMap(name) }));
     const first = await api.request("GET", `${configMaps}?limit=1`);
     await must(api.request("POST", configMaps, { body: configMap("bb") }));

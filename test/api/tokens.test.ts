@@ -41,7 +41,7 @@ describe.each(waysIn)("tokens %s", (_way, start) => {
   });
 
   beforeAll(async () => {
-    api = await start(clock);
+    api = await start({ clock });
     for (const name of ["builder", "other"]) await must(api.request("POST", accounts, { body: { metadata: { name } } }));
     uid = await uidOf(`${accounts}/builder`);
     await must(api.request("POST", "/api/v1/nodes", { body: { metadata: { name: "n1" } } }));

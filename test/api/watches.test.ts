@@ -191,7 +191,7 @@ describe("watches that last", () => {
 
   test("send a bookmark each minute, and end when their time is up with one more", async () => {
     const clock = new FakeClock();
-    const api = await startInProcess!(clock);
+    const api = await startInProcess!({ clock });
     const { body } = await api.request("GET", configMaps);
     const from = String(body.metadata.resourceVersion);
     const watching = await api.watch(
