@@ -5,18 +5,23 @@ import { identifyProcess, type ProcessIdentity } from "#node-agent/runtime/proce
 
 /**
  * Starts a program that outlives this one and its terminal; both its outputs are appended to a file.
- * @returns undefined when it has ended already
+ * `env` in place of ours. @returns undefined when it has ended already
  */
 export async function spawnDetached(
   argv: readonly string[],
   outputFile: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env?: NodeJS.ProcessEnv,
 ): Promise<ProcessIdentity | undefined> {
   const [program = "", ...args] = argv;
   await mkdir(dirname(outputFile), { recursive: true, mode: 0o700 });
   const output = await open(outputFile, "a", 0o600);
   try {
-    const child = spawn(program, args, { detached: true, stdio: ["ignore", output.fd, output.fd], cwd: "/", env });
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ["ignore", output.fd, output.fd],
+      cwd: "/",
+      ...(env && { env }),
+    });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
       child.once("error", reject);

@@ -38,7 +38,7 @@ export async function openStore(config: ClusterConfig, paths: ClusterPaths, deps
 }
 
 /** As upstream names them: `etcd` is being reached at all, `etcd-readiness` also that what is read is kept up to date. */
-export function etcdChecks(storage: EtcdStorage): HealthCheck[] {
+function etcdChecks(storage: EtcdStorage): HealthCheck[] {
   return [
     { name: "etcd", check: () => storage.trouble.requests },
     { name: "etcd-readiness", readinessOnly: true, check: () => storage.trouble.requests ?? storage.trouble.watch },

@@ -7,7 +7,7 @@ import { Etcd3 } from "etcd3";
 import { systemClock } from "#base/clock";
 
 /** The etcd on PATH, or the one that SKIFF_ETCD names. */
-export const etcdBinary =
+const etcdBinary =
   process.env["SKIFF_ETCD"] ??
   [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"].map((folder) => join(folder, "etcd")).find(existsSync);
 
