@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readDescriptions } from "./descriptions.js";
 import { giveToOwner } from "./owner.js";
 
 const sources = ["base", "api", "client", "apiserver", "scheduler", "controller-manager", "node-agent", "cluster", "cli"];
@@ -31,6 +32,7 @@ export async function ensureBundle(root) {
     sourcemap: "linked",
     logLevel: "error",
   });
+  await writeFile(join(fresh, "descriptions.json"), JSON.stringify(readDescriptions(root)));
   await writeFile(join(fresh, ".stamp"), state);
   await rm(join(root, "dist"), { recursive: true, force: true });
   await rename(fresh, join(root, "dist"));

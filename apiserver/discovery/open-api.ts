@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ServedDefinition } from "#api/definition";
 import { referencedName, schemaDefinitions, type Schema } from "#api/schema";
+import { contentStamp, readDescriptions, type Descriptions } from "./open-api-descriptions.ts";
 import { groupVersions, resourcesOf, type GroupVersion } from "./resources.ts";
 
 /** OpenAPI v3, one document for each group and version, named with a hash so that clients cache it for good. */
@@ -12,45 +13,52 @@ export interface OpenApi {
 }
 
 interface Definition extends Schema {
+  readonly description?: string;
   readonly "x-kubernetes-group-version-kind"?: readonly object[];
 }
 
 export function openApiOf(definitions: readonly ServedDefinition[], productVersion: string): OpenApi {
-  const made = new Map<string, { bytes: Uint8Array; hash: string }>();
+  const made = new Map<string, Uint8Array>();
+  const stamp = contentStamp();
   const entries = new Map(groupVersions(definitions).map((entry) => [pathOf(entry), entry]));
   const document = (path: string): { bytes: Uint8Array; hash: string } | undefined => {
     const entry = entries.get(path);
     if (entry === undefined) return undefined;
-    const known = made.get(path);
-    if (known !== undefined) return known;
-    const bytes = Buffer.from(JSON.stringify(documentOf(entry, productVersion)));
-    const fresh = { bytes, hash: createHash("sha512").update(bytes).digest("hex").toUpperCase() };
-    made.set(path, fresh);
-    return fresh;
+    const bytes = made.get(path) ?? Buffer.from(JSON.stringify(documentOf(entry, productVersion, readDescriptions())));
+    made.set(path, bytes);
+    return { bytes, hash: hashOf(entry, productVersion, stamp) };
   };
   return {
     document,
     get index() {
-      const paths = [...entries.keys()].map((path) => [
+      const paths = [...entries].map(([path, entry]) => [
         path,
-        { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path)?.hash ?? ""}` },
+        { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(entry, productVersion, stamp)}` },
       ]);
       return { paths: Object.fromEntries(paths) as Record<string, { serverRelativeURL: string }> };
     },
   };
 }
 
+/** Of what the document is made of, so that an index of hashes needs no documents. */
+function hashOf({ definitions, ...groupVersion }: GroupVersion, productVersion: string, stamp: string): string {
+  const resources = definitions.flatMap((definition) => resourcesOf(definition));
+  const text = JSON.stringify([groupVersion, resources, productVersion, stamp]);
+  return createHash("sha512").update(text).digest("hex").toUpperCase();
+}
+
 function pathOf({ group, version }: GroupVersion): string {
   return group === "" ? `api/${version}` : `apis/${group}/${version}`;
 }
 
-function documentOf(entry: GroupVersion, version: string): object {
+function documentOf(entry: GroupVersion, version: string, descriptions: Descriptions): object {
   const schemas: Record<string, Definition> = {};
   for (const definition of entry.definitions) {
-    collect(definition.versions[0]?.schema ?? "", schemas);
-    for (const { schema } of resourcesOf(definition)) if (schema !== undefined) collect(schema, schemas);
+    collect(definition.versions[0]?.schema ?? "", schemas, descriptions);
+    for (const { schema } of resourcesOf(definition)) if (schema !== undefined) collect(schema, schemas, descriptions);
   }
-  for (const name of ["DeleteOptions", "Status", "Patch"]) collect(`io.k8s.apimachinery.pkg.apis.meta.v1.${name}`, schemas);
+  for (const name of ["DeleteOptions", "Status", "Patch"])
+    collect(`io.k8s.apimachinery.pkg.apis.meta.v1.${name}`, schemas, descriptions);
   for (const { type, versions } of entry.definitions) {
     const name = versions[0]?.schema ?? "";
     schemas[name] = {
@@ -67,14 +75,14 @@ function documentOf(entry: GroupVersion, version: string): object {
 }
 
 /** A definition and everything it refers to, in the form OpenAPI v3 wants references. */
-function collect(name: string, into: Record<string, Definition>): void {
+function collect(name: string, into: Record<string, Definition>, descriptions: Descriptions): void {
   const schema = schemaDefinitions()[name];
   if (schema === undefined || Object.hasOwn(into, name)) return;
   into[name] = schema;
   const visit = (part: Schema): Schema => {
     const reference = referencedName(part);
     if (reference !== undefined) {
-      collect(reference, into);
+      collect(reference, into, descriptions);
       const { $ref: _, ...rest } = part;
       const target = { $ref: `#/components/schemas/${reference}` };
       // Beside a bare $ref nothing counts in v3, so that what the field adds goes around it.
@@ -89,7 +97,18 @@ function collect(name: string, into: Record<string, Definition>): void {
       }),
     };
   };
-  into[name] = visit(schema);
+  const { "": own, ...ofFields } = descriptions[name] ?? {};
+  const described = Object.entries(schema.properties ?? {}).map(([field, part]): [string, Definition] => {
+    // A field that only names its type says what the type says.
+    const description = ofFields[field] ?? descriptions[referencedName(part) ?? ""]?.[""];
+    return [field, description === undefined ? part : { description, ...part }];
+  });
+  const whole: Definition = {
+    ...(own !== undefined && { description: own }),
+    ...schema,
+    ...(schema.properties && { properties: Object.fromEntries(described) }),
+  };
+  into[name] = visit(whole);
 }
 
 const queryParameter = (name: string, type: "string" | "boolean" | "integer"): object => ({

@@ -3,10 +3,18 @@ import type { ObjectCommand } from "./command.ts";
 
 /** All commands that work on objects, for `skiff --help`; each is loaded when it runs. */
 export const objectCommands: Readonly<Record<string, string>> = {
+  "api-resources": "list the kinds that the server has",
+  annotate: "add, change or remove annotations of objects",
   apply: "make the objects of files be as the files say",
   create: "make the objects of files; those that exist already are refused",
   delete: "delete objects; without arguments, the cluster itself",
+  describe: "say everything about objects, with what has happened to them",
+  explain: "say what the fields of a kind mean",
   get: "show objects: one, several, or all of a kind",
+  label: "add, change or remove labels of objects",
+  logs: "print what containers have written",
+  rollout: "watch, pause, repeat or take back what a workload rolls out",
+  scale: "set how many pods a workload has",
 };
 
 /** `skiff delete` without anything to delete takes away the cluster itself. */
@@ -40,6 +48,22 @@ export async function loadCommand(name: string): Promise<readonly ObjectCommand[
       return [(await import("./commands/create.ts")).createCommand];
     case "delete":
       return [(await import("./commands/delete.ts")).deleteCommand];
+    case "label":
+      return [(await import("./commands/label.ts")).labelCommand];
+    case "annotate":
+      return [(await import("./commands/label.ts")).annotateCommand];
+    case "scale":
+      return [(await import("./commands/scale.ts")).scaleCommand];
+    case "logs":
+      return [(await import("./commands/logs.ts")).logsCommand];
+    case "api-resources":
+      return [(await import("./commands/api-resources.ts")).apiResourcesCommand];
+    case "rollout":
+      return (await import("./rollout/commands.ts")).rolloutCommands;
+    case "describe":
+      return [(await import("./commands/describe.ts")).describeCommand];
+    case "explain":
+      return [(await import("./commands/explain.ts")).explainCommand];
     default:
       return [];
   }

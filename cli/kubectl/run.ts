@@ -45,10 +45,7 @@ async function runGroup(
   const command = commands.find((candidate) => candidate.name === `${name} ${argv[at] ?? ""}`);
   if (command !== undefined) return runOne(command, argv.toSpliced(at, 1), around);
   if (at !== -1)
-    throw new UsageError(
-      `unknown command ${JSON.stringify(`${name} ${argv[at] ?? ""}`)}`,
-      `See 'skiff ${name} --help' for usage.`,
-    );
+    throw new UsageError(`unknown command ${JSON.stringify(argv[at])}`, `See 'skiff ${name} -h' for help and examples`);
   around.streams.out(helpOfGroup(name, commands));
   return 0;
 }

@@ -28,6 +28,11 @@ export class Flags {
     this.#given = given;
   }
 
+  /** Whether the command has such a flag at all. */
+  has(name: string): boolean {
+    return this.#declared.has(name);
+  }
+
   changed(name: string): boolean {
     return this.#given.has(name);
   }

@@ -1,0 +1,93 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ControllerRevision, Deployment, PodTemplateSpec, ReplicaSet } from "#api/generated/types";
+import { compileLabelSelector, formatLabelSelector } from "#api/label-selector";
+import type { LabelSelector } from "#api/generated/types";
+import type { Stored } from "#api/object";
+import type { Json, JsonObject } from "#api/patch/merge-patch";
+import { applyStrategicMergePatch } from "#api/patch/strategic-merge-patch";
+import { patchSchemaOf } from "#api/patch/patch-schema";
+import type { CommandContext } from "../command.ts";
+import { CliError } from "../failures.ts";
+import type { LiveObject } from "../objects/each-object.ts";
+import { listObjects, type ServerObject } from "../objects/requests.ts";
+
+/** One state a workload has been in, and can go back to. */
+export interface RolloutRevision {
+  readonly number: number;
+  readonly changeCause: string;
+  /** As it is remembered: a ReplicaSet's has the hash among its labels. */
+  readonly template: PodTemplateSpec;
+  /** The ReplicaSet or ControllerRevision that remembers it. */
+  readonly object: ServerObject;
+}
+
+const revisionAnnotation = "deployment.kubernetes.io/revision";
+const changeCauseAnnotation = "kubernetes.io/change-cause";
+
+/** In order, the oldest first. @throws CliError for kinds that keep none */
+export async function revisionsOf(context: CommandContext, live: LiveObject): Promise<readonly RolloutRevision[]> {
+  const { kind = "" } = live.object;
+  const ofDeployment = kind === "Deployment";
+  if (!ofDeployment && kind !== "DaemonSet" && kind !== "StatefulSet") {
+    throw new CliError(`no history viewer has been implemented for ${JSON.stringify(kindText(live))}`);
+  }
+  const owned = await ownedBy(context, live.object, ofDeployment ? "replicasets.apps" : "controllerrevisions.apps");
+  const found = ofDeployment ? owned.map(fromReplicaSet) : owned.map((object) => fromControllerRevision(object, live));
+  return found.filter(({ number }) => number > 0).toSorted((left, right) => left.number - right.number);
+}
+
+/** The ReplicaSets of a deployment: the one its template stands for, and those of earlier templates that still have pods. */
+export async function replicaSetsOf(
+  context: CommandContext,
+  object: ServerObject,
+): Promise<{ readonly current: Stored<ReplicaSet> | undefined; readonly old: readonly Stored<ReplicaSet>[] }> {
+  const owned = (await ownedBy(context, object, "replicasets.apps")) as unknown as Stored<ReplicaSet>[];
+  const { template } = (object as unknown as Deployment).spec ?? {};
+  const isCurrent = (set: Stored<ReplicaSet>): boolean => isDeepStrictEqual(withoutHash(set.spec?.template ?? {}), template);
+  const current = owned
+    .toSorted((left, right) => (left.metadata.creationTimestamp < right.metadata.creationTimestamp ? -1 : 1))
+    .find(isCurrent);
+  return { current, old: owned.filter((set) => set !== current) };
+}
+
+/** The template without the label by which a deployment tells its ReplicaSets apart. */
+export function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
+  const { "pod-template-hash": hash, ...labels } = template.metadata?.labels ?? {};
+  return hash === undefined ? template : { ...template, metadata: { ...template.metadata, labels } };
+}
+
+export function kindText({ address: { resource } }: LiveObject): string {
+  return resource.group === "" ? resource.kind : `${resource.kind}.${resource.group}`;
+}
+
+async function ownedBy({ session, signal }: CommandContext, object: ServerObject, type: string): Promise<ServerObject[]> {
+  const resource = (await session.mapper()).find(type);
+  const { selector } = (object["spec"] ?? {}) as { selector?: LabelSelector };
+  const labelSelector = formatLabelSelector(compileLabelSelector(selector));
+  const { namespace = "", uid } = object.metadata;
+  const { items } = await listObjects(session.client, { resource, namespace, labelSelector }, { signal });
+  return items.filter((item) => item.metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === uid));
+}
+
+function fromReplicaSet(object: ServerObject): RolloutRevision {
+  const { annotations = {} } = object.metadata;
+  const template = (object as unknown as ReplicaSet).spec?.template ?? {};
+  return {
+    number: Number(annotations[revisionAnnotation] ?? "0"),
+    changeCause: annotations[changeCauseAnnotation] ?? "",
+    template,
+    object,
+  };
+}
+
+function fromControllerRevision(object: ServerObject, { object: owner, address: { resource } }: LiveObject): RolloutRevision {
+  const { revision, data } = object as unknown as ControllerRevision & { data?: Json };
+  const schema = patchSchemaOf(resource.group, resource.version, resource.kind) ?? {};
+  const restored = applyStrategicMergePatch(owner as unknown as JsonObject, (data ?? {}) as JsonObject, schema);
+  return {
+    number: revision,
+    changeCause: object.metadata.annotations?.[changeCauseAnnotation] ?? "",
+    template: (restored["spec"] as { template?: PodTemplateSpec } | undefined)?.template ?? {},
+    object,
+  };
+}
