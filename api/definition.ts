@@ -61,6 +61,7 @@ export interface ReviewDefinition<T extends KubeObject = KubeObject> {
   readonly singular: string;
   readonly versions: readonly VersionDefinition[];
   readonly isReview: true;
+  validate?(question: T): FieldError[];
 }
 
 /** What discovery and OpenAPI speak of. */

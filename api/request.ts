@@ -20,6 +20,14 @@ export type Credentials =
   /** A component in the same process. */
   | { readonly kind: "inProcess"; readonly user: string; readonly groups: readonly string[] };
 
+/** As whom a sender wants to be treated. Empty where nothing is said of it. The API server decides whether the sender may. */
+export interface Impersonation {
+  readonly user: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
 /** One request to the API, with nothing of HTTP left in it. */
 export interface ApiRequest {
   readonly verb: Verb;
@@ -36,6 +44,7 @@ export interface ApiRequest {
   /** Bytes as they came, or an object from the same process: both pass the same decoder. */
   readonly body?: Uint8Array | object;
   readonly credentials: Credentials;
+  readonly impersonate?: Impersonation;
   readonly userAgent: string;
   readonly signal: AbortSignal;
 }

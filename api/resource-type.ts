@@ -4,15 +4,19 @@ import type {
   EndpointSlice,
   Event,
   Lease,
+  LocalSubjectAccessReview,
   Namespace,
   Node,
   Pod,
   PriorityClass,
   ReplicaSet,
   Secret,
+  SelfSubjectAccessReview,
   SelfSubjectReview,
+  SelfSubjectRulesReview,
   Service,
   ServiceAccount,
+  SubjectAccessReview,
   TokenReview,
 } from "./generated/types.ts";
 import type { KubeObject } from "./object.ts";
@@ -48,6 +52,24 @@ export const endpointSlices = namespaced<EndpointSlice>("discovery.k8s.io", "end
 export const priorityClasses = cluster<PriorityClass>("scheduling.k8s.io", "priorityclasses", "PriorityClass");
 export const selfSubjectReviews = cluster<SelfSubjectReview>("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview");
 export const tokenReviews = cluster<TokenReview>("authentication.k8s.io", "tokenreviews", "TokenReview");
+
+const authorization = "authorization.k8s.io";
+export const selfSubjectAccessReviews = cluster<SelfSubjectAccessReview>(
+  authorization,
+  "selfsubjectaccessreviews",
+  "SelfSubjectAccessReview",
+);
+export const selfSubjectRulesReviews = cluster<SelfSubjectRulesReview>(
+  authorization,
+  "selfsubjectrulesreviews",
+  "SelfSubjectRulesReview",
+);
+export const subjectAccessReviews = cluster<SubjectAccessReview>(authorization, "subjectaccessreviews", "SubjectAccessReview");
+export const localSubjectAccessReviews = namespaced<LocalSubjectAccessReview>(
+  authorization,
+  "localsubjectaccessreviews",
+  "LocalSubjectAccessReview",
+);
 
 function cluster<T extends KubeObject>(group: string, resource: string, kind: string): ResourceType<T> {
   return { group, version: "v1", resource, kind, namespaced: false };

@@ -14,6 +14,7 @@ const wanted = [
   "io.k8s.api.core.v1.",
   "io.k8s.api.apps.v1.",
   "io.k8s.api.authentication.v1.",
+  "io.k8s.api.authorization.v1.",
   "io.k8s.api.coordination.v1.",
   "io.k8s.api.discovery.v1.",
   "io.k8s.api.scheduling.v1.",

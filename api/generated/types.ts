@@ -739,6 +739,11 @@ export interface FCVolumeSource {
   readonly wwids?: readonly string[];
 }
 
+export interface FieldSelectorAttributes {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly FieldSelectorRequirement[];
+}
+
 export interface FieldSelectorRequirement {
   readonly key: string;
   readonly operator: string;
@@ -946,6 +951,11 @@ export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
 }
 
+export interface LabelSelectorAttributes {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly LabelSelectorRequirement[];
+}
+
 export interface LabelSelectorRequirement {
   readonly key: string;
   readonly operator: string;
@@ -1066,6 +1076,14 @@ export interface LoadBalancerStatus {
 
 export interface LocalObjectReference {
   readonly name?: string;
+}
+
+export interface LocalSubjectAccessReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: SubjectAccessReviewSpec;
+  readonly status?: SubjectAccessReviewStatus;
 }
 
 export interface LocalVolumeSource {
@@ -1266,6 +1284,16 @@ export interface NodeSystemInfo {
   readonly osImage: string;
   readonly swap?: NodeSwapStatus;
   readonly systemUUID: string;
+}
+
+export interface NonResourceAttributes {
+  readonly path?: string;
+  readonly verb?: string;
+}
+
+export interface NonResourceRule {
+  readonly nonResourceURLs?: readonly string[];
+  readonly verbs: readonly string[];
 }
 
 export interface ObjectFieldSelector {
@@ -1933,6 +1961,18 @@ export interface ReplicationControllerStatus {
   readonly replicas: number;
 }
 
+export interface ResourceAttributes {
+  readonly fieldSelector?: FieldSelectorAttributes;
+  readonly group?: string;
+  readonly labelSelector?: LabelSelectorAttributes;
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly verb?: string;
+  readonly version?: string;
+}
+
 export interface ResourceClaim {
   readonly name: string;
   readonly request?: string;
@@ -1980,6 +2020,13 @@ export interface ResourceRequirements {
   readonly claims?: readonly ResourceClaim[];
   readonly limits?: Readonly<Record<string, Quantity>>;
   readonly requests?: Readonly<Record<string, Quantity>>;
+}
+
+export interface ResourceRule {
+  readonly apiGroups?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly verbs: readonly string[];
 }
 
 export interface ResourceStatus {
@@ -2132,6 +2179,19 @@ export interface SecurityContext {
   readonly windowsOptions?: WindowsSecurityContextOptions;
 }
 
+export interface SelfSubjectAccessReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: SelfSubjectAccessReviewSpec;
+  readonly status?: SubjectAccessReviewStatus;
+}
+
+export interface SelfSubjectAccessReviewSpec {
+  readonly nonResourceAttributes?: NonResourceAttributes;
+  readonly resourceAttributes?: ResourceAttributes;
+}
+
 export interface SelfSubjectReview {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -2141,6 +2201,18 @@ export interface SelfSubjectReview {
 
 export interface SelfSubjectReviewStatus {
   readonly userInfo?: UserInfo;
+}
+
+export interface SelfSubjectRulesReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: SelfSubjectRulesReviewSpec;
+  readonly status?: SubjectRulesReviewStatus;
+}
+
+export interface SelfSubjectRulesReviewSpec {
+  readonly namespace?: string;
 }
 
 export interface SerializedReference {
@@ -2350,6 +2422,37 @@ export interface StorageOSVolumeSource {
   readonly secretRef?: LocalObjectReference;
   readonly volumeName?: string;
   readonly volumeNamespace?: string;
+}
+
+export interface SubjectAccessReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: SubjectAccessReviewSpec;
+  readonly status?: SubjectAccessReviewStatus;
+}
+
+export interface SubjectAccessReviewSpec {
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly groups?: readonly string[];
+  readonly nonResourceAttributes?: NonResourceAttributes;
+  readonly resourceAttributes?: ResourceAttributes;
+  readonly uid?: string;
+  readonly user?: string;
+}
+
+export interface SubjectAccessReviewStatus {
+  readonly allowed: boolean;
+  readonly denied?: boolean;
+  readonly evaluationError?: string;
+  readonly reason?: string;
+}
+
+export interface SubjectRulesReviewStatus {
+  readonly evaluationError?: string;
+  readonly incomplete: boolean;
+  readonly nonResourceRules: readonly NonResourceRule[];
+  readonly resourceRules: readonly ResourceRule[];
 }
 
 export interface Sysctl {

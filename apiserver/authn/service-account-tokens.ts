@@ -8,7 +8,7 @@ import type { TokenIssuer } from "../registry/token-request.ts";
 import type { TokenAnswer, TokenAuthenticator } from "./authenticate.ts";
 import { claimsOf, isServiceAccountClaims, type ServiceAccountClaims } from "./service-account-claims.ts";
 import type { TokenKeys } from "./token-keys.ts";
-import { credentialIdKey, type UserInfo } from "./user.ts";
+import { credentialIdKey, serviceAccountGroups, type UserInfo } from "./user.ts";
 
 export interface ServiceAccountTokensOptions {
   readonly keys: TokenKeys;
@@ -129,7 +129,7 @@ function userOf({ jti, sub, "kubernetes.io": { namespace, serviceaccount, pod, n
   );
   return {
     name: sub,
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`],
+    groups: serviceAccountGroups(namespace),
     ...(serviceaccount.uid !== undefined && { uid: serviceaccount.uid }),
     extra,
   };

@@ -1,3 +1,4 @@
+import type { SubjectRulesReviewStatus } from "#api/generated/types";
 import { StatusError } from "#api/status";
 import type { UserInfo } from "../authn/user.ts";
 
@@ -22,6 +23,8 @@ export interface Authorizer {
   authorize(attributes: Attributes): Promise<{ decision: Decision; reason?: string }>;
   /** Paths outside the API, e.g. `/metrics`. */
   authorizePath(user: UserInfo, verb: string, path: string): Promise<{ decision: Decision; reason?: string }>;
+  /** All that it would allow the user in a namespace and outside of all, as far as it can be listed. */
+  rulesFor(user: UserInfo, namespace: string): SubjectRulesReviewStatus;
 }
 
 /** Asks each in turn until one has an opinion. */
@@ -40,6 +43,16 @@ export function union(authorizers: readonly Authorizer[]): Authorizer {
   return {
     authorize: (attributes) => ask((authorizer) => authorizer.authorize(attributes)),
     authorizePath: (user, verb, path) => ask((authorizer) => authorizer.authorizePath(user, verb, path)),
+    rulesFor: (user, namespace) => {
+      const each = authorizers.map((authorizer) => authorizer.rulesFor(user, namespace));
+      const errors = each.flatMap(({ evaluationError }) => evaluationError ?? []);
+      return {
+        resourceRules: each.flatMap(({ resourceRules }) => resourceRules),
+        nonResourceRules: each.flatMap(({ nonResourceRules }) => nonResourceRules),
+        incomplete: each.some(({ incomplete }) => incomplete),
+        ...(errors.length > 0 && { evaluationError: errors.join(", ") }),
+      };
+    },
   };
 }
 

@@ -16,6 +16,11 @@ export function nodeAuthorizer(reader: Reader): Authorizer {
       return node === undefined ? { decision: "noOpinion" } : decide(node, attributes, reader);
     },
     authorizePath: async () => ({ decision: "noOpinion" }),
+    rulesFor: (user) => {
+      const none = { resourceRules: [], nonResourceRules: [] };
+      if (nodeOf(user) === undefined) return { ...none, incomplete: false };
+      return { ...none, incomplete: true, evaluationError: "node authorizer does not support user rule resolution" };
+    },
   };
 }
 
@@ -37,6 +42,9 @@ function decide(node: string, attributes: Attributes, reader: Reader): Answer {
       return verb === "create" ? decideToken(node, attributes, reader) : decideReferenced(node, attributes, reader);
     case "tokenreviews.authentication.k8s.io":
       return verb === "create" ? allow : refuse("an agent only asks whose a token is");
+    case "subjectaccessreviews.authorization.k8s.io":
+    case "localsubjectaccessreviews.authorization.k8s.io":
+      return verb === "create" ? allow : refuse("an agent only asks what somebody may do");
     case "secrets.":
     case "configmaps.":
       return decideReferenced(node, attributes, reader);

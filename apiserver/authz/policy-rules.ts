@@ -59,6 +59,11 @@ export const bootstrapPolicy: readonly PolicyBinding[] = [
         ],
       },
       { verbs: ["create"], groups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"] },
+      {
+        verbs: ["create"],
+        groups: ["authorization.k8s.io"],
+        resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+      },
     ],
   },
   {
@@ -117,6 +122,16 @@ export function policyAuthorizer(bindings: readonly PolicyBinding[]): Authorizer
         ? "allow"
         : "noOpinion",
     }),
+    rulesFor: (user, namespace) => {
+      const rules = rulesOf(user, namespace);
+      return {
+        resourceRules: rules.flatMap(({ verbs, groups, resources, names }) =>
+          resources === undefined ? [] : [{ verbs, apiGroups: groups ?? [], resources, ...(names && { resourceNames: names }) }],
+        ),
+        nonResourceRules: rules.flatMap(({ verbs, paths }) => (paths === undefined ? [] : [{ verbs, nonResourceURLs: paths }])),
+        incomplete: false,
+      };
+    },
   };
 }
 

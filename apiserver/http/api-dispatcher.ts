@@ -6,6 +6,7 @@ import { StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import type { ApiServer } from "../api-server.ts";
 import { credentialsOf } from "./credentials.ts";
+import { impersonationOf } from "./impersonation-headers.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { readBody } from "./read-request.ts";
@@ -172,6 +173,7 @@ export class ApiDispatcher {
 
   async #ask(request: IncomingMessage, { target, verb, query, credentials }: Asked, signal: AbortSignal): Promise<ApiResponse> {
     const body = request.method === "GET" ? undefined : await readBody(request);
+    const impersonate = impersonationOf(request);
     const call: ApiRequest = {
       verb,
       ...target,
@@ -180,6 +182,7 @@ export class ApiDispatcher {
       accept: request.headers.accept ?? "",
       ...(body !== undefined && { body }),
       credentials,
+      ...(impersonate && { impersonate }),
       userAgent: request.headers["user-agent"] ?? "",
       signal,
     };

@@ -6,6 +6,7 @@ import type { OpenApi } from "../discovery/open-api.ts";
 import { keySetContentType, keySetPath, type OpenIdDocuments } from "../discovery/open-id.ts";
 import { credentialsOf } from "./credentials.ts";
 import { healthPaths, sendHealth, sendHealthOf, type HealthCheck } from "./health.ts";
+import { impersonationOf } from "./impersonation-headers.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { writeResponse } from "./write-response.ts";
 
@@ -50,7 +51,9 @@ export function expressApp({
   app.disable("x-powered-by");
   app.disable("etag");
   app.use((request, _response, next) => {
-    void server.authorizePath(credentialsOf(request), request.method.toLowerCase(), request.path).then(() => next(), next);
+    const impersonate = impersonationOf(request);
+    const sender = { credentials: credentialsOf(request), ...(impersonate && { impersonate }) };
+    void server.authorizePath(sender, request.method.toLowerCase(), request.path).then(() => next(), next);
   });
   app.get("/api", (request, response) => sendDiscovery(request, response, discovery.coreVersions, discovery.aggregatedCore));
   app.get("/apis", (request, response) => sendDiscovery(request, response, discovery.groups, discovery.aggregatedGroups));

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "#api/definition";
 import type { ObjectMeta } from "#api/generated/types";
 import type { KubeObject } from "#api/object";
+import { StatusError } from "#api/status";
 import { timestamp, type Clock } from "#base/clock";
 import { nameSuffix, type Random } from "#base/random";
 
@@ -46,6 +47,15 @@ function withoutServerFields(metadata: ObjectMeta): ObjectMeta {
     ...rest
   } = metadata;
   return rest;
+}
+
+/** In the namespace of the URL. @throws StatusError BadRequest when the body contradicts it */
+export function placed(object: KubeObject, namespace: string): KubeObject {
+  const { namespace: said = "" } = object.metadata;
+  if (said !== "" && said !== namespace) {
+    throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
 export function withoutResourceVersion<T extends KubeObject>(object: T): T {

@@ -15,6 +15,7 @@ import { deleteObject } from "./delete-object.ts";
 import { atVersion, listObjects } from "./list-objects.ts";
 import { checkVersion } from "./list-options.ts";
 import { parsePatch } from "./patch-object.ts";
+import { placed } from "./object-meta.ts";
 import type { NodeConnection } from "./pod-log.ts";
 import { documentTypeOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
 import { dryRunOf, fieldManagerOf, fieldValidationOf } from "./request-options.ts";
@@ -261,16 +262,7 @@ class ResourceCall {
 
   /** In the namespace of the URL, which the body must not contradict. */
   #placed(object: KubeObject): KubeObject {
-    const { namespaced } = this.#store.definition.type;
-    const { namespace } = object.metadata;
-    if (!namespaced) return object;
-    if (namespace !== undefined && namespace !== "" && namespace !== this.#key.namespace) {
-      throw new StatusError(
-        "BadRequest",
-        "the namespace of the provided object does not match the namespace sent on the request",
-      );
-    }
-    return { ...object, metadata: { ...object.metadata, namespace: this.#key.namespace } };
+    return this.#store.definition.type.namespaced ? placed(object, this.#key.namespace) : object;
   }
 
   #contextOf(options: DeleteOptions): WriteContext {

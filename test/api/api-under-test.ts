@@ -1,7 +1,7 @@
 import https from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
 import type { KubeObject } from "#api/object";
-import type { ApiResponse, Credentials, Handle } from "#api/request";
+import type { ApiResponse, Credentials, Handle, Impersonation } from "#api/request";
 import { serviceAccounts } from "#api/resource-type";
 import { parseResourcePath, verbOf } from "#apiserver/http/request-path";
 import type { InFlightLimits } from "#apiserver/http/in-flight";
@@ -30,6 +30,7 @@ export interface Call {
   readonly body?: object | string | Uint8Array;
   readonly contentType?: string;
   readonly accept?: string;
+  readonly impersonate?: Partial<Impersonation>;
   /** Only for HTTP. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -161,6 +162,7 @@ export async function startHttps(options: ServerOptions = {}): Promise<ApiUnderT
               "content-length": Buffer.byteLength(bytes),
             }),
             ...(as.token !== undefined && { authorization: `Bearer ${as.token}` }),
+            ...headersOf(call.impersonate),
             ...call.headers,
           },
         },
@@ -200,6 +202,15 @@ export async function startHttps(options: ServerOptions = {}): Promise<ApiUnderT
       await server.close();
       for (const agent of agents.values()) (await agent).destroy();
     },
+  };
+}
+
+function headersOf({ user, uid, groups, extra = {} }: Partial<Impersonation> = {}): Record<string, string | readonly string[]> {
+  return {
+    ...(user !== undefined && { "Impersonate-User": user }),
+    ...(uid !== undefined && { "Impersonate-Uid": uid }),
+    ...(groups !== undefined && { "Impersonate-Group": groups }),
+    ...Object.fromEntries(Object.entries(extra).map(([key, values]) => [`Impersonate-Extra-${encodeURIComponent(key)}`, values])),
   };
 }
 
@@ -266,6 +277,7 @@ function callHandle(handle: Handle, method: string, path: string, call: Call, si
     accept: call.accept ?? "application/json",
     ...(body !== undefined && { body: inProcessBody(body) }),
     credentials: credentialsOf(as),
+    ...(call.impersonate && { impersonate: { user: "", uid: "", groups: [], extra: {}, ...call.impersonate } }),
     userAgent: "test",
     signal,
   });
