@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- bodies are looked at as they come */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FakeClock } from "#base/fake-clock";
-import { type ApiUnderTest, type Reply, waysIn } from "./api-under-test.ts";
+import { hasOwnServers, type ApiUnderTest, type Reply, waysIn } from "./api-under-test.ts";
 import { boundPod, configMap, configMaps, deployment, deployments, must, pod, pods } from "./objects.ts";
 
 const options = (part: object): object => ({ apiVersion: "v1", kind: "DeleteOptions", ...part });
@@ -34,7 +34,7 @@ describe.each(waysIn)("deletion %s", (_way, start) => {
     expect((await remove(`${configMaps}/gone`)).status).toBe(404);
   });
 
-  test("waits for finalizers, and ends with the last of them", async () => {
+  test.runIf(hasOwnServers)("waits for finalizers, and ends with the last of them", async () => {
     await must(api.request("POST", configMaps, { body: configMap("held") }));
     await finalize(`${configMaps}/held`, ["example.com/a", "example.com/b"]);
     const first = await remove(`${configMaps}/held`);
@@ -57,7 +57,7 @@ describe.each(waysIn)("deletion %s", (_way, start) => {
     expect(await exists(`${configMaps}/held`)).toBe(false);
   });
 
-  test("gives a running pod its grace period, which may be cut short and not prolonged", async () => {
+  test.runIf(hasOwnServers)("gives a running pod its grace period, which may be cut short and not prolonged", async () => {
     await boundPod(api, "graceful", "n1");
     const first = await remove(`${pods}/graceful`);
     expect(first.status).toBe(200);
@@ -88,7 +88,7 @@ describe.each(waysIn)("deletion %s", (_way, start) => {
     expect(await exists(`${pods}/ended`)).toBe(false);
   });
 
-  test("by force still waits for finalizers", async () => {
+  test.runIf(hasOwnServers)("by force still waits for finalizers", async () => {
     await boundPod(api, "forced", "n1");
     await finalize(`${pods}/forced`, ["example.com/a"]);
     const { body } = await remove(`${pods}/forced`, { gracePeriodSeconds: 0 });

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { admin, type ApiUnderTest, waysIn } from "./api-under-test.ts";
 import { configMap, configMaps } from "./objects.ts";
 
-const [, startHttps] = waysIn[0] ?? ["", () => Promise.reject(new Error("no HTTPS"))];
+const [, start] = waysIn[0] ?? ["", () => Promise.reject(new Error("no HTTPS"))];
 const aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 describe("beside its resources an API server", () => {
   let api: ApiUnderTest;
   beforeAll(async () => {
-    api = await startHttps();
+    api = await start();
   });
   afterAll(() => api.close());
 
@@ -95,6 +95,21 @@ describe("beside its resources an API server", () => {
   test("says its version", async () => {
     const { body } = await api.request("GET", "/version");
     expect([body.major, body.minor]).toEqual(["1", "36"]);
+  });
+
+  // Source: apimachinery's OpenAPIV3OneOfTypes; kubectl explain calls a type by its name only when it is not of one type.
+  test("say what may be a number or a text", async () => {
+    const { body } = await api.request("GET", "/openapi/v3/api/v1");
+    const { schemas } = body.components;
+    expect(schemas["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]).toMatchObject({
+      format: "int-or-string",
+      oneOf: [{ type: "integer" }, { type: "string" }],
+    });
+    const quantity = schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"];
+    expect(quantity.oneOf).toEqual([{ type: "string" }, { type: "number" }]);
+    expect(quantity).not.toHaveProperty("type");
+    const ports = schemas["io.k8s.api.core.v1.ServicePort"].properties;
+    expect(ports.targetPort.allOf).toEqual([{ $ref: "#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString" }]);
   });
 
   test.each(["/api", "/apis", "/openapi/v3"])("answers %s to nobody unknown", async (path) => {

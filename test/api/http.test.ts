@@ -3,11 +3,12 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { FakeClock } from "#base/fake-clock";
-import { agentOf, startHttps, type ApiUnderTest } from "./api-under-test.ts";
+import { agentOf, hasOwnServers, type ApiUnderTest } from "./api-under-test.ts";
+import { startHttps } from "./own-server.ts";
 import { configMap, configMaps, must, pod, pods } from "./objects.ts";
 
 /** What HTTP adds to the API: upstream's apiserver/pkg/server filters and endpoints/handlers/responsewriters. */
-describe("HTTP", () => {
+describe.runIf(hasOwnServers)("HTTP", () => {
   let api: ApiUnderTest;
   const http = (): NonNullable<ApiUnderTest["http"]> => api.http!;
 
@@ -195,7 +196,7 @@ describe("HTTP", () => {
   });
 });
 
-describe("too many at a time", () => {
+describe.runIf(hasOwnServers)("too many at a time", () => {
   test("are told to come back, reads and writes apart, watches never and administrators let through", async () => {
     const api = await startHttps({ inFlight: { reads: 0, writes: 5 } });
     const agent = { as: agentOf("n1") };
@@ -213,7 +214,7 @@ describe("too many at a time", () => {
   });
 });
 
-describe("a request that takes too long", () => {
+describe.runIf(hasOwnServers)("a request that takes too long", () => {
   test("ends with 504 when the client's timeout is up", async () => {
     const api = await startHttps();
     // It waits three seconds for a version of the future; this client gives it less.
@@ -237,7 +238,7 @@ describe("a request that takes too long", () => {
   });
 });
 
-describe("a server that ends", () => {
+describe.runIf(hasOwnServers)("a server that ends", () => {
   test("ends its watches, finishes what is under way, and says so on readyz", async () => {
     const api = await startHttps();
     const watching = await api.watch(`${configMaps}?watch=true&resourceVersion=0`);

@@ -1,8 +1,9 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- bodies are looked at as they come */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock } from "#base/fake-clock";
-import { type ApiUnderTest, type Reply, type WatchEvent, type Watching, waysIn } from "./api-under-test.ts";
+import { hasOwnServers, type ApiUnderTest, type Reply, type WatchEvent, type Watching, waysIn } from "./api-under-test.ts";
 import { configMap, configMaps, must, pod, pods } from "./objects.ts";
+import { startInProcess } from "./own-server.ts";
 
 const merge = "application/merge-patch+json";
 
@@ -175,7 +176,7 @@ describe.each(waysIn)("watches %s", (_way, start) => {
     expect(new Set(seen).size).toBe(50);
   });
 
-  test("end cleanly when the server stops", async () => {
+  test.runIf(hasOwnServers)("end cleanly when the server stops", async () => {
     const watching = await watch(`resourceVersion=${await version()}`);
     await make("a");
     expect(line(await watching.next())).toBe("ADDED a");
@@ -186,12 +187,10 @@ describe.each(waysIn)("watches %s", (_way, start) => {
 });
 
 /** Time is the test's own here. */
-describe("watches that last", () => {
-  const [, startInProcess] = waysIn[1] ?? [];
-
+describe.runIf(hasOwnServers)("watches that last", () => {
   test("send a bookmark each minute, and end when their time is up with one more", async () => {
     const clock = new FakeClock();
-    const api = await startInProcess!({ clock });
+    const api = await startInProcess({ clock });
     const { body } = await api.request("GET", configMaps);
     const from = String(body.metadata.resourceVersion);
     const watching = await api.watch(

@@ -6,7 +6,8 @@ import type { Clock } from "#base/clock";
 import { systemClock } from "#base/clock";
 import { silentLogger } from "#base/logger";
 import { seededRandom } from "#base/random";
-import { startHttps, type ApiUnderTest } from "../api/api-under-test.ts";
+import type { ApiUnderTest } from "../api/api-under-test.ts";
+import { startHttps } from "../api/own-server.ts";
 import { RequestGenerator, type FuzzedRequest } from "./request-generator.ts";
 
 /** Chosen anew for each run unless given, and printed: `SKIFF_FUZZ_SEED=N npx vitest run test/fuzz` sends the same again. */
