@@ -74,6 +74,15 @@ function documentOf(entry: GroupVersion, version: string, descriptions: Descript
   };
 }
 
+/** What JSON may say in more than one way. Version 2 knew one type each, which is what the schema data has. */
+const unions: Readonly<Record<string, object>> = {
+  "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {
+    format: "int-or-string",
+    oneOf: [{ type: "integer" }, { type: "string" }],
+  },
+  "io.k8s.apimachinery.pkg.api.resource.Quantity": { oneOf: [{ type: "string" }, { type: "number" }] },
+};
+
 /** A definition and everything it refers to, in the form OpenAPI v3 wants references. */
 function collect(name: string, into: Record<string, Definition>, descriptions: Descriptions): void {
   const schema = schemaDefinitions()[name];
@@ -108,7 +117,7 @@ function collect(name: string, into: Record<string, Definition>, descriptions: D
     ...schema,
     ...(schema.properties && { properties: Object.fromEntries(described) }),
   };
-  into[name] = visit(whole);
+  into[name] = unions[name] === undefined ? visit(whole) : { ...(own !== undefined && { description: own }), ...unions[name] };
 }
 
 const queryParameter = (name: string, type: "string" | "boolean" | "integer"): object => ({

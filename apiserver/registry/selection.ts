@@ -36,7 +36,7 @@ function parseLabels(text: string): LabelSelector | undefined {
   try {
     return parseLabelSelector(text);
   } catch (error) {
-    throw new StatusError("BadRequest", `unable to parse requirement: ${(error as Error).message}`, {}, { cause: error });
+    throw new StatusError("BadRequest", (error as Error).message, {}, { cause: error });
   }
 }
 
@@ -47,18 +47,17 @@ function parseFields(definition: ResourceDefinition, text: string): FieldSelecto
   } catch (error) {
     throw new StatusError("BadRequest", (error as Error).message, {}, { cause: error });
   }
-  const empty = fieldsOf(definition, { metadata: {} }, true);
-  for (const { field } of selector.requirements) {
-    if (!Object.hasOwn(empty, field)) {
-      const { type } = definition;
-      const detail = `field label not supported: ${field}`;
-      throw new StatusError(
-        "BadRequest",
-        `Unable to find "${type.group === "" ? "" : `${type.group}/`}${type.version}, Resource=${type.resource}" that match label selector "", field selector "${text}": ${detail}`,
-      );
-    }
-  }
+  const known = fieldsOf(definition, { metadata: {} }, true);
+  const strange = selector.requirements.find(({ field }) => !Object.hasOwn(known, field));
+  if (strange !== undefined) throw new StatusError("BadRequest", unknownField(definition, strange.field));
   return selector;
+}
+
+/** Upstream words it one way for kinds with fields of their own to select by, another for all others. */
+function unknownField(definition: ResourceDefinition, field: string): string {
+  return definition.selectableFields === undefined
+    ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+    : `field label not supported: ${field}`;
 }
 
 function fieldsOf(definition: ResourceDefinition, object: KubeObject, isBlank = false): Readonly<Record<string, string>> {
