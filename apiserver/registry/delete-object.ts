@@ -1,6 +1,6 @@
 import type { DeleteOptions } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
-import { conflict, notFound } from "#api/status";
+import { conflict, hasReason, notFound } from "#api/status";
 import { timestamp, type Clock } from "#base/clock";
 import { StorageError } from "../storage/storage.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
@@ -24,15 +24,21 @@ export async function deleteObject(
   context: WriteContext,
   clock: Clock,
 ): Promise<Deleted> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     context.signal.throwIfAborted();
-    const current = await store.getLive(key);
+    const isFirst = tries === 1;
+    const current = isFirst ? await store.recent(key) : await store.getLive(key);
     if (current === undefined) throw notFound(store.definition.type, key.name);
     try {
       checkPreconditions(current.object, options.preconditions ?? {});
       await store.admitDelete(current, context);
-      return await deleteOnce(store, current, options, context, clock);
+      const deleted = await deleteOnce(store, current, options, context, clock);
+      // Only a write finds out by itself that it began from something old.
+      if (isFirst && !deleted.gone && deleted.object === current) continue;
+      return deleted;
     } catch (error) {
+      // What the first attempt read may have been the cache's; what a later one read was the truth.
+      if (isFirst && (isStaleRead(error) || hasReason(error, "Forbidden"))) continue;
       if (isStaleRead(error)) throw conflict(store.definition.type, key.name, error.message);
       if (error instanceof StorageError && error.reason === "Conflict") continue;
       throw statusOfStorageError(error, store.definition.type, key.name);

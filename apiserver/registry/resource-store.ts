@@ -66,6 +66,11 @@ export class ResourceStore {
     return entry === undefined ? undefined : new CachedObject(entry);
   }
 
+  /** As the cache has it, which is enough to try a write with: the swap tells when it was old. */
+  async recent(key: ObjectKey): Promise<CachedObject | undefined> {
+    return this.cache.getCached(storageKey(this.definition.type, key)) ?? this.getLive(key);
+  }
+
   /** @throws AlreadyExists, Invalid, and what admission throws. */
   async create(input: KubeObject, context: WriteContext): Promise<Written> {
     const base = input.metadata.generateName ?? "";
@@ -119,7 +124,7 @@ export class ResourceStore {
     const { type } = this.definition;
     for (let tries = 1; tries <= mostAttempts; tries++) {
       context.signal.throwIfAborted();
-      const current = tries === 1 ? await this.#recent(key) : await this.getLive(key);
+      const current = tries === 1 ? await this.recent(key) : await this.getLive(key);
       if (current === undefined) throw notFound(type, key.name);
       try {
         const written = await this.#updateOnce(current, preconditions, attempt, context);
@@ -192,11 +197,6 @@ export class ResourceStore {
 
   async admitDelete(current: CachedObject, context: WriteContext): Promise<void> {
     await this.#admission.validate(this.#admissionRequest("delete", undefined, current.object, context));
-  }
-
-  /** The cache's word is enough to try with: the swap tells when it was old. */
-  async #recent(key: ObjectKey): Promise<CachedObject | undefined> {
-    return this.cache.getCached(storageKey(this.definition.type, key)) ?? this.getLive(key);
   }
 
   async #isLatest(object: CachedObject, key: ObjectKey): Promise<boolean> {
