@@ -51,5 +51,7 @@ function magnitudeOf(digits: string): number | undefined {
 
 function floatOf(text: string): number | undefined {
   const digits = text.replaceAll("_", "");
-  return /^[-+.0-9]/.test(text) && float.test(digits) ? Number(digits) : undefined;
+  const value = /^[-+.0-9]/.test(text) && float.test(digits) ? Number(digits) : undefined;
+  // What no number can hold stays text.
+  return value !== undefined && Number.isFinite(value) ? value : undefined;
 }

@@ -82,6 +82,10 @@ function readConfiguration(files: readonly string[], flags: Flags): ReturnType<t
     };
   } catch (error) {
     const { message } = error as Error;
+    // Asked for a namespace first, kubectl finds the context missing in another place.
+    if (context !== "" && flags.string("namespace") !== "" && message.includes("context was not found")) {
+      throw new CliError(`context "${context}" does not exist`, { cause: error });
+    }
     throw message.startsWith("Error in configuration") ? new PlainError(message) : new CliError(message, { cause: error });
   }
 }

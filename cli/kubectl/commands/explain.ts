@@ -37,8 +37,7 @@ async function explain(context: CommandContext): Promise<undefined> {
     throw new CliError(`the server has no schema for ${resource.kind} in version ${JSON.stringify(resource.version)}`);
   }
   streams.out(headText(resource));
-  const { schema, required } = fieldAt(types, kind, path);
-  streams.out(bodyText(types, schema, required, path.at(-1), flags.bool("recursive")));
+  streams.out(bodyText(types, fieldAt(types, kind, path), path.at(-1), flags.bool("recursive")));
 }
 
 /** The longest beginning of the words between the dots that names a kind; the rest is a path. */
@@ -75,35 +74,21 @@ function headText({ group, kind, version }: ServedResource): string {
 }
 
 /** @throws CliError when there is no such field */
-function fieldAt(
-  types: OpenApiTypes,
-  kind: OpenApiSchema,
-  path: readonly string[],
-): { schema: OpenApiSchema; required: boolean } {
-  let schema = kind;
-  let required = false;
-  for (const name of path) {
-    const owner = types.element(schema);
-    const field = Object.hasOwn(owner.properties ?? {}, name) ? owner.properties?.[name] : undefined;
+function fieldAt(types: OpenApiTypes, kind: OpenApiSchema, path: readonly string[]): OpenApiSchema {
+  return path.reduce((schema, name) => {
+    const { properties = {} } = types.element(schema);
+    const field = Object.hasOwn(properties, name) ? properties[name] : undefined;
     if (field === undefined) throw new CliError(`field ${JSON.stringify(name)} does not exist`);
-    required = owner.required?.includes(name) === true;
-    schema = field;
-  }
-  return { schema, required };
+    return field;
+  }, kind);
 }
 
-function bodyText(
-  types: OpenApiTypes,
-  schema: OpenApiSchema,
-  required: boolean,
-  name: string | undefined,
-  recursive: boolean,
-): string {
+function bodyText(types: OpenApiTypes, schema: OpenApiSchema, name: string | undefined, recursive: boolean): string {
   const values = types.resolve(schema).enum ?? [];
   const head =
     name === undefined
       ? ""
-      : `FIELD: ${name} <${types.typeText(schema)}>${required ? " -required-" : ""}\n${values.length === 0 ? "\n" : `ENUM:\n${values.map((value) => `    ${String(value)}\n`).join("")}`}\n`;
+      : `FIELD: ${name} <${types.typeText(schema)}>\n${values.length === 0 ? "\n" : `ENUM:\n${values.map((value) => `    ${String(value)}\n`).join("")}`}\n`;
   const texts = types.texts(schema);
   const description = texts.length === 0 ? ["    <empty>"] : texts.flatMap((text) => wrapped(text, 4));
   const fields = types.element(schema);
@@ -165,5 +150,5 @@ function wrapped(text: string, indent: number): string[] {
     }
     lines.push(line);
   }
-  return lines.map((line) => (line === "" ? "" : " ".repeat(indent) + line));
+  return lines.map((line) => (line === "" ? "" : " ".repeat(indent) + line).trimEnd());
 }

@@ -1,13 +1,19 @@
-/** JSON as Go writes it: keys in order, and what HTML would take for markup escaped. */
-export function goJson(value: unknown, indent?: string): string {
-  const text = JSON.stringify(sorted(value), undefined, indent);
+/** JSON as Go writes it: keys in the order of their bytes, and what HTML would take for markup escaped. */
+export function goJson(value: unknown, indent = ""): string {
+  const text = written(value, indent, "");
   return text.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  // From entries, so that not even a field called __proto__ is lost.
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sorted(entry)]));
+/** Not by JSON.stringify, because an object of JavaScript has keys that look like numbers first. */
+function written(value: unknown, indent: string, before: string): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+  const parts = Array.isArray(value)
+    ? value.map((item) => written(item, indent, before + indent))
+    : Object.entries(value)
+        .filter(([, entry]) => entry !== undefined)
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([key, entry]) => `${JSON.stringify(key)}:${indent === "" ? "" : " "}${written(entry, indent, before + indent)}`);
+  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  if (parts.length === 0 || indent === "") return `${open}${parts.join(",")}${close}`;
+  return `${open}\n${parts.map((part) => before + indent + part).join(",\n")}\n${before}${close}`;
 }

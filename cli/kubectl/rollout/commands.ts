@@ -21,7 +21,7 @@ import { elasticTabs } from "../output/elastic-tabs.ts";
 import { objectPrinter } from "../output/object-printer.ts";
 import { printedName } from "../output/printed-name.ts";
 import { progressOf } from "./progress.ts";
-import { kindText, revisionsOf, withoutHash, type RolloutRevision } from "./revisions.ts";
+import { NoRevisions, refusal, revisionsOf, withoutHash, type RolloutRevision } from "./revisions.ts";
 
 const usage = "(TYPE NAME | TYPE/NAME) [flags]";
 const choosing: readonly Flag[] = [...fileFlags, selectorFlag];
@@ -231,8 +231,10 @@ async function undo(live: LiveObject, context: CommandContext): Promise<void> {
   const { flags, session, streams } = context;
   const { kind = "", metadata } = live.object;
   const revisions = await revisionsOf(context, live).catch((error: unknown) => {
-    if (error instanceof CliError) throw new CliError(`no rollbacker has been implemented for ${JSON.stringify(kindText(live))}`);
-    throw error;
+    if (!(error instanceof NoRevisions)) throw error;
+    throw new CliError(refusal(live, "no rollbacker has been implemented for", "error retrieving rollbacker for"), {
+      cause: error,
+    });
   });
   if (isPaused(live)) {
     throw new CliError("you cannot rollback a paused deployment; resume it first with 'skiff rollout resume' and try again");

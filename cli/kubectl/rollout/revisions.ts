@@ -24,12 +24,30 @@ export interface RolloutRevision {
 const revisionAnnotation = "deployment.kubernetes.io/revision";
 const changeCauseAnnotation = "kubernetes.io/change-cause";
 
-/** In order, the oldest first. @throws CliError for kinds that keep none */
+/** The kind keeps no revisions. */
+export class NoRevisions extends CliError {
+  constructor(live: LiveObject) {
+    super(refusal(live, "no history viewer has been implemented for", "error retrieving history for"));
+  }
+}
+
+/** Kinds that run pods and still have no history. */
+const others = ["Pod", "ReplicaSet", "ReplicationController", "Job", "CronJob"];
+
+/** kubectl knows some kinds by name and has other words for the rest. */
+export function refusal({ object: { kind = "" }, address: { resource } }: LiveObject, known: string, unknown: string): string {
+  const text = JSON.stringify(resource.group === "" ? kind : `${kind}.${resource.group}`);
+  return others.includes(kind)
+    ? `${known} ${text}`
+    : `${unknown} ${text}, no visitor method exists for {${resource.group} ${kind}}`;
+}
+
+/** In order, the oldest first. @throws NoRevisions */
 export async function revisionsOf(context: CommandContext, live: LiveObject): Promise<readonly RolloutRevision[]> {
   const { kind = "" } = live.object;
   const ofDeployment = kind === "Deployment";
   if (!ofDeployment && kind !== "DaemonSet" && kind !== "StatefulSet") {
-    throw new CliError(`no history viewer has been implemented for ${JSON.stringify(kindText(live))}`);
+    throw new NoRevisions(live);
   }
   const owned = await ownedBy(context, live.object, ofDeployment ? "replicasets.apps" : "controllerrevisions.apps");
   const found = ofDeployment ? owned.map(fromReplicaSet) : owned.map((object) => fromControllerRevision(object, live));
@@ -54,10 +72,6 @@ export async function replicaSetsOf(
 export function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
   const { "pod-template-hash": hash, ...labels } = template.metadata?.labels ?? {};
   return hash === undefined ? template : { ...template, metadata: { ...template.metadata, labels } };
-}
-
-export function kindText({ address: { resource } }: LiveObject): string {
-  return resource.group === "" ? resource.kind : `${resource.kind}.${resource.group}`;
 }
 
 async function ownedBy({ session, signal }: CommandContext, object: ServerObject, type: string): Promise<ServerObject[]> {
