@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readKubeconfig, removeFromKubeconfig, writeKubeconfig } from "./kubeconfig.ts";
+import { readKubeconfig, readKubeconfigs, removeFromKubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 
 let folder: string;
 let path: string;
@@ -83,4 +83,42 @@ test("what is missing in a kubeconfig is named", () => {
   writeKubeconfig(path, ours, { setCurrent: false });
   expect(() => readKubeconfig(path)).toThrow(`${path} has no current-context`);
   expect(() => readKubeconfig(path, "other")).toThrow(`${path} has no context "other"`);
+});
+
+describe("several kubeconfigs", () => {
+  const second = (): string => {
+    const other = join(folder, "second");
+    writeFileSync(other, theirs);
+    writeFileSync(join(folder, "work-ca.pem"), "WORK CA");
+    return other;
+  };
+
+  test("add to each other, and the first that names a thing wins", () => {
+    writeKubeconfig(path, { ...ours, name: "skiff" }, { setCurrent: true });
+    const files = [join(folder, "nothing here"), path, second()];
+    expect(readKubeconfigs(files)).toMatchObject({ transport: { server: ours.server, cert: "CERT" }, namespace: undefined });
+    expect(readKubeconfigs(files.toReversed()).transport.server).toBe("https://work.example");
+    expect(readKubeconfigs(files, "work")).toEqual({
+      transport: { server: "https://work.example", ca: "WORK CA", token: "secret" },
+      namespace: "team",
+    });
+  });
+
+  test("without any the server is the local one, as for kubectl", () => {
+    expect(readKubeconfigs([join(folder, "nothing here")])).toEqual({
+      transport: { server: "http://localhost:8080" },
+      namespace: undefined,
+    });
+  });
+
+  test("name what is missing in them", () => {
+    const files = [second()];
+    expect(() => readKubeconfigs(files, "nope")).toThrow(
+      "Error in configuration: context was not found for specified context: nope",
+    );
+    writeFileSync(join(folder, "broken"), theirs.replace("cluster: work", "cluster: gone"));
+    expect(() => readKubeconfigs([join(folder, "broken")])).toThrow('cluster "gone" was not found for context "work"');
+    writeFileSync(join(folder, "exec"), theirs.replace("{ token: secret }", "{ exec: { command: x } }"));
+    expect(() => readKubeconfigs([join(folder, "exec")])).toThrow('user "me" gets its credentials from another program');
+  });
 });

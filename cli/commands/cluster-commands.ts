@@ -57,7 +57,11 @@ export function addClusterCommands(program: Command, env: Environment): void {
       );
     });
   withName(program.command("delete"))
-    .description("stop a cluster and remove its state and its context")
+    .description("stop a cluster and remove its state and its context; with a TYPE or a file: delete objects")
+    .addHelpText(
+      "after",
+      "\nTo delete objects: skiff delete TYPE NAME, skiff delete -f FILE. skiff delete pods --help says more.",
+    )
     .option("--kubeconfig <file>", "where the context is ($KUBECONFIG or ~/.kube/config)")
     .action(async (flags: CommonOptions & { kubeconfig?: string }) => {
       const wasThere = await clusterOf(flags, env).delete(kubeconfigTarget(flags.kubeconfig, env), progress);
