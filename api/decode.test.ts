@@ -54,6 +54,23 @@ describe("decode", () => {
     expect(({} as { a?: unknown }).a).toBeUndefined();
   });
 
+  // Go's omitempty: what is empty is not written, but where the field must be there, or a structure is meant.
+  test("leaves out empty lists and maps that need not be there", () => {
+    const metadata = { name: "a", labels: {}, annotations: {}, finalizers: [], ownerReferences: [] };
+    const spec = {
+      containers: [],
+      volumes: [{ name: "v", emptyDir: {} }],
+      nodeSelector: {},
+      tolerations: [],
+      securityContext: {},
+    };
+    expect(decode(pod, { metadata, spec }).value).toEqual({
+      metadata: { name: "a" },
+      spec: { containers: [], volumes: [{ name: "v", emptyDir: {} }], securityContext: {} },
+    });
+    expect(decode(deployment, { spec: { selector: { matchLabels: {} } } }).value).toEqual({ spec: { selector: {} } });
+  });
+
   test("calls a field named after JavaScript's own unknown", () => {
     const given = JSON.parse('{"__proto__":{"kind":"x"},"constructor":1,"spec":{"hasOwnProperty":1}}') as unknown;
     expect(decode(pod, given)).toEqual({

@@ -65,7 +65,7 @@ function compile(schema: Schema, name?: string): Decoder {
   if (reference !== undefined) return definitionDecoder(reference);
   switch (schema.type) {
     case "object":
-      if (schema.properties !== undefined) return structDecoder(name ?? "", schema.properties);
+      if (schema.properties !== undefined) return structDecoder(name ?? "", schema.properties, schema.required);
       return schema.additionalProperties === undefined ? decodeFreeForm : mapDecoder(schema.additionalProperties);
     case "array":
       return listDecoder(schema);
@@ -83,7 +83,13 @@ function compile(schema: Schema, name?: string): Decoder {
   }
 }
 
-function structDecoder(name: string, properties: Readonly<Record<string, Schema>>): Decoder {
+/** Go leaves an empty list or map out of what it writes, unless it must be there. */
+function isLeftOut(value: unknown, schema: Schema | undefined): boolean {
+  if (Array.isArray(value)) return value.length === 0 && schema?.type === "array";
+  return schema?.additionalProperties !== undefined && isRecord(value) && Object.keys(value).length === 0;
+}
+
+function structDecoder(name: string, properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Decoder {
   const struct = name.slice(name.lastIndexOf(".") + 1);
   const typeName = goTypeName(name);
   let fields: Map<string, Decoder> | undefined;
@@ -99,7 +105,8 @@ function structDecoder(name: string, properties: Readonly<Record<string, Schema>
         context.unknownFields.push(pathText(context.path));
       } else if (value[field] !== null) {
         context.struct = struct;
-        result[field] = fieldDecoder(value[field], context);
+        const decoded = fieldDecoder(value[field], context);
+        if (required.includes(field) || !isLeftOut(decoded, properties[field])) result[field] = decoded;
       }
       context.path.pop();
     }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { resolveSchema, type Schema } from "../schema.ts";
 import { isJsonObject, setOwn, type Json, type JsonObject } from "./merge-patch.ts";
-import { StrategicPatchError } from "./strategic-merge-patch.ts";
+import { StrategicPatchError } from "./strategic-patch-error.ts";
 import { goText } from "./go-text.ts";
 
 /** The strategic merge patch that makes `modified` of `original` (upstream: strategicpatch.CreateTwoWayMergePatch). */

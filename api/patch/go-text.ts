@@ -8,3 +8,19 @@ export function goText(value: Json): string {
   const fields = Object.keys(value).sort();
   return `map[${fields.map((field) => `${field}:${goText(value[field] ?? null)}`).join(" ")}]`;
 }
+
+/** As Go names the type of a decoded document. */
+export function goType(value: Json): string {
+  if (value === null) return "%!s(<nil>)";
+  if (Array.isArray(value)) return "[]interface {}";
+  switch (typeof value) {
+    case "object":
+      return "map[string]interface {}";
+    case "boolean":
+      return "bool";
+    case "number":
+      return Number.isInteger(value) ? "int64" : "float64";
+    default:
+      return "string";
+  }
+}

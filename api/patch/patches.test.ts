@@ -4,7 +4,8 @@ import { schemaDefinitions } from "../schema.ts";
 import { goText } from "./go-text.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { applyMergePatch, isJsonObject, type Json, type JsonObject } from "./merge-patch.ts";
-import { applyStrategicMergePatch, StrategicPatchError } from "./strategic-merge-patch.ts";
+import { applyStrategicMergePatch } from "./strategic-merge-patch.ts";
+import { StrategicPatchError } from "./strategic-patch-error.ts";
 
 // The examples of RFC 7396, appendix A.
 describe("a merge patch", () => {
@@ -129,7 +130,26 @@ describe("a strategic merge patch", () => {
       "merges lists of objects by their key",
       containers({ name: "a", image: "1", tty: true }, { name: "b", image: "1" }),
       containers({ name: "a", image: "2" }, { name: "c", image: "3" }),
-      containers({ name: "a", image: "2", tty: true }, { name: "b", image: "1" }, { name: "c", image: "3" }),
+      containers({ name: "a", image: "2", tty: true }, { name: "c", image: "3" }, { name: "b", image: "1" }),
+    ],
+    // The first example of kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch.
+    [
+      "puts what is new in front",
+      containers({ name: "ctr" }),
+      containers({ name: "ctr-2" }),
+      containers({ name: "ctr-2" }, { name: "ctr" }),
+    ],
+    [
+      "follows the order of the patch, and leaves what only the server has behind what it followed",
+      containers({ name: "a" }, { name: "b" }, { name: "c" }),
+      containers({ name: "c" }, { name: "a" }),
+      containers({ name: "b" }, { name: "c" }, { name: "a" }),
+    ],
+    [
+      "puts new values of a list of names in front too",
+      { metadata: { finalizers: ["a"] } },
+      { metadata: { finalizers: ["b"] } },
+      { metadata: { finalizers: ["b", "a"] } },
     ],
     [
       "deletes an item by $patch",

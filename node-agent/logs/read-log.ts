@@ -121,7 +121,7 @@ class Printer {
       const { since, timestamps, stream } = this.#options;
       if (since !== undefined && compareTimes(line.time, since) < 0) continue;
       if (stream !== undefined && stream.toLowerCase() !== line.stream) continue;
-      if (timestamps && !this.#continues) parts.push(Buffer.from(`${line.time} `));
+      if (timestamps && !this.#continues) parts.push(Buffer.from(`${shownTime(line.time)} `));
       parts.push(line.content);
       if (!line.partial) parts.push(Buffer.from("\n"));
       this.#continues = line.partial;
@@ -196,4 +196,9 @@ async function openLog(path: string): Promise<FileHandle | undefined> {
 
 async function isSameFile(a: FileHandle, b: FileHandle | undefined): Promise<boolean> {
   return b !== undefined && (await a.stat()).ino === (await b.stat()).ino;
+}
+
+/** As Go writes a time: UTC has a letter. */
+function shownTime(time: string): string {
+  return time.replace(/[+-]00:00$/, "Z");
 }
