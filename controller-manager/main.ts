@@ -13,9 +13,11 @@ import { SharedInformers } from "./framework/shared-informers.ts";
 import { garbageCollectors } from "./garbage-collector/reconcilers.ts";
 import { namespaceReconciler } from "./namespace/reconciler.ts";
 import { nodeLifecycleReconciler } from "./node-lifecycle/reconciler.ts";
+import { podGarbageReconciler } from "./pod-garbage-collector/reconciler.ts";
 import { replicaSetReconciler } from "./replicaset/reconciler.ts";
 import { rootCaReconciler } from "./root-ca/reconciler.ts";
 import { serviceAccountReconciler } from "./service-account/reconciler.ts";
+import { taintEvictionReconciler } from "./taint-eviction/reconciler.ts";
 
 export interface ControllerManagerOptions {
   readonly client: ApiClient;
@@ -56,7 +58,9 @@ async function runControllers(options: ControllerManagerOptions, given: AbortSig
     run(deploymentReconciler(informers, clock)),
     run(replicaSetReconciler(informers, clock)),
     run(namespaceReconciler(informers, types, clock)),
-    run(nodeLifecycleReconciler(informers)),
+    run(nodeLifecycleReconciler(informers, clock)),
+    run(taintEvictionReconciler(informers, clock)),
+    run(podGarbageReconciler(informers, clock)),
     run(serviceAccountReconciler(informers)),
     run(rootCaReconciler(informers, rootCa)),
     // Events are many, own nothing, and expire.

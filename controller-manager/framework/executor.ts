@@ -100,9 +100,13 @@ export class Executor {
 
   async #delete(write: Extract<Write, { type: "delete" }>, signal: AbortSignal): Promise<void> {
     const { uid } = write.target.metadata;
-    const { propagationPolicy } = write;
+    const { propagationPolicy, gracePeriodSeconds } = write;
     try {
-      const how = { preconditions: { uid }, ...(propagationPolicy !== undefined && { propagationPolicy }) };
+      const how = {
+        preconditions: { uid },
+        ...(propagationPolicy !== undefined && { propagationPolicy }),
+        ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+      };
       await this.#options.client.delete(write.resource, keyOf(write.target), { ...how, signal });
     } catch (error) {
       // Gone, or another of the same name by now.

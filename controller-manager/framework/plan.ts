@@ -35,6 +35,8 @@ export type Write = (
       readonly resource: ResourceType;
       readonly target: Stored<KubeObject>;
       readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+      /** 0: at once, whoever is still busy with it. Absent: as the object says. */
+      readonly gracePeriodSeconds?: number;
     }
 ) & { readonly announce?: Announcement };
 

@@ -6,6 +6,8 @@ import { Informer, type InformerOptions } from "#client/informer";
 export const controllerIndex = "controller";
 /** Objects by the uid of each of their owners. */
 export const ownerIndex = "owner";
+/** Pods by the node they are on; those without one under the empty string. */
+export const nodeIndex = "node";
 
 /** One informer for each kind, shared by the controllers that need it. */
 export class SharedInformers {
@@ -22,6 +24,7 @@ export class SharedInformers {
     const indexes = {
       [controllerIndex]: (object: Stored<T>) => [controllerOf(object)?.uid ?? ""],
       [ownerIndex]: (object: Stored<T>) => (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
+      [nodeIndex]: (object: Stored<T>) => [(object as { spec?: { nodeName?: string } }).spec?.nodeName ?? ""],
     };
     const informer = new Informer<T>({ ...this.#options, type, indexes });
     this.#informers.set(nameOf(type), informer as unknown as Informer<KubeObject>);

@@ -1,4 +1,5 @@
 import type { Node, Taint } from "#api/generated/types";
+import { readiness } from "./readiness.ts";
 
 const prefix = "node.kubernetes.io/";
 const unschedulable = `${prefix}unschedulable`;
@@ -43,4 +44,29 @@ function wantedKeys({ spec = {}, status = {} }: Node): ReadonlySet<string> {
   const asRegistered =
     isNew && (spec.taints ?? []).some(({ key, effect }) => key === notReady && effect === "NoSchedule") ? [notReady] : [];
   return new Set([...keys, ...asRegistered, ...(spec.unschedulable === true ? [unschedulable] : [])]);
+}
+
+/** The taint that drives pods away goes with the same keys as the one that keeps them away. */
+const driving: Readonly<Partial<Record<ReturnType<typeof readiness>, string>>> = {
+  notReady,
+  unknown: `${prefix}unreachable`,
+};
+const drivingKeys = new Set(Object.values(driving));
+
+/**
+ * `present` with the NoExecute taint that the node's Ready condition calls for. One that is marked already stays so, under the key that
+ * is right now; one that is not is marked only if that may be done. Undefined: nothing changes.
+ */
+export function noExecuteTaints(
+  node: Node,
+  present: readonly Taint[],
+  { mayMark, forgive, now }: { readonly mayMark: boolean; readonly forgive: boolean; readonly now: string },
+): readonly Taint[] | undefined {
+  const isOwn = ({ key, effect }: Taint): boolean => effect === "NoExecute" && drivingKeys.has(key);
+  const own = present.filter(isOwn);
+  const key = driving[readiness(node)];
+  const isWanted = key !== undefined && !forgive && (mayMark || own.length > 0);
+  if (isWanted ? own.length === 1 && own[0]?.key === key : own.length === 0) return undefined;
+  const others = present.filter((taint) => !isOwn(taint));
+  return isWanted ? [...others, { key, effect: "NoExecute", timeAdded: now }] : others;
 }

@@ -1,5 +1,5 @@
 import type { SchedulerPlugin } from "../plugin.ts";
-import { tolerates } from "./tolerations.ts";
+import { tolerates } from "#api/tolerations";
 
 const taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 

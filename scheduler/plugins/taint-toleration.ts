@@ -1,5 +1,5 @@
 import { proportionally, type SchedulerPlugin } from "../plugin.ts";
-import { tolerates } from "./tolerations.ts";
+import { tolerates } from "#api/tolerations";
 
 /** Keeps pods off nodes with taints that they do not tolerate, and prefers nodes with fewer that only ask to be avoided. */
 export const taintToleration: SchedulerPlugin = {

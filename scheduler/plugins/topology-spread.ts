@@ -5,7 +5,7 @@ import type { NodeInfo } from "../node-info.ts";
 import { highestScore, type PodRules, type Rejection, type SchedulerPlugin } from "../plugin.ts";
 import type { ClusterSnapshot } from "../snapshot.ts";
 import { selectsNode } from "./node-affinity.ts";
-import { tolerates } from "./tolerations.ts";
+import { tolerates } from "#api/tolerations";
 
 /**
  * Spreads pods over nodes, zones or whatever a pod names. One that names nothing is spread softly over hosts and zones, together with the
