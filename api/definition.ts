@@ -6,7 +6,7 @@ import type { ResourceType } from "./resource-type.ts";
  * Everything the API server, kubectl and the docs need to know about one kind, in one file beside the others. All of it is pure:
  * no function reads a clock or another object.
  */
-export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+export interface ResourceDefinition<T extends KubeObject = KubeObject> extends TableDefinition<T> {
   readonly type: ResourceType<T>;
   readonly singular: string;
   readonly shortNames?: readonly string[];
@@ -27,9 +27,6 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   warnings?(object: T, old: T | undefined): string[];
   /** Field selectors besides metadata.name and metadata.namespace. */
   selectableFields?(object: T): Readonly<Record<string, string>>;
-  readonly tableColumns: readonly TableColumn[];
-  /** One cell a column. The name comes first by itself, unless a column is called Name. */
-  tableRow(object: T, now: number): readonly TableCell[];
   /** Serves `/status`; an ordinary update keeps the stored status, an update of the status keeps everything else. */
   readonly hasStatus?: boolean;
   /** Counts changes of everything but metadata and status in `metadata.generation`. */
@@ -53,6 +50,13 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is refused. Absent: it replaces whatever is there. */
   readonly requiresResourceVersion?: boolean;
+}
+
+/** How kubectl prints a kind. */
+export interface TableDefinition<T extends KubeObject = KubeObject> {
+  readonly tableColumns: readonly TableColumn[];
+  /** One cell a column. The name comes first by itself, unless a column is called Name. */
+  tableRow(object: T, now: number): readonly TableCell[];
 }
 
 /** A kind that is asked and not kept, e.g. TokenReview: it can be created and nothing else, and the answer is made for the asker. */

@@ -1,4 +1,5 @@
 import { decode, DecodeError } from "#api/decode";
+import type { TableDefinition } from "#api/definition";
 import type { DeleteOptions } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import { wholeNumber } from "#api/query";
@@ -11,6 +12,7 @@ import type { UserInfo } from "../authn/user.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
 import { negotiate } from "./output/negotiate.ts";
 import { objectAnswer, responder, type Responder } from "./output/respond.ts";
+import { parseIncludeObject, tableOf } from "./output/table.ts";
 import { deleteObject } from "./delete-object.ts";
 import { atVersion, listObjects } from "./list-objects.ts";
 import { checkVersion } from "./list-options.ts";
@@ -58,7 +60,7 @@ export async function handleResource(
     const call = new ResourceCall(store, request, user, dependencies);
     const part = subresourcesOf(store.definition).find(({ name }) => name === request.subresource);
     const handler = part?.verbs[request.verb];
-    return await (handler === undefined ? answer(request, call) : handler(call.asSubresource()));
+    return await (handler === undefined ? answer(request, call) : handler(call.asSubresource(part?.table)));
   } catch (error) {
     throw statusOfStorageError(error, store.definition.type, request.name ?? "");
   }
@@ -117,7 +119,7 @@ class ResourceCall {
   }
 
   /** For what is answered by a handler of its own. */
-  asSubresource(): SubresourceCall {
+  asSubresource(table: TableDefinition | undefined): SubresourceCall {
     return {
       store: this.#store,
       request: this.#request,
@@ -127,7 +129,7 @@ class ResourceCall {
       dependencies: this.#dependencies,
       found: () => this.#found(),
       body: (expected) => this.#objectFromBody(expected),
-      answer: (object, status) => this.#objectAnswer(object, status),
+      answer: (object, status) => this.#objectAnswer(object, status, table),
     };
   }
 
@@ -238,8 +240,15 @@ class ResourceCall {
     return respond.one(object, created ? 201 : 200, this.#warnings);
   }
 
-  #objectAnswer(object: KubeObject, status: number): ApiResponse {
+  #objectAnswer(object: KubeObject, status: number, table?: TableDefinition): ApiResponse {
     const form = negotiate(this.#request.accept);
+    if (form.as === "table" && table !== undefined) {
+      const include = parseIncludeObject(this.#request.query);
+      const { resourceVersion } = object.metadata;
+      const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+      const printed = tableOf(table, [object], include, metadata, this.#dependencies.clock.now());
+      return objectAnswer(printed, status, this.#warnings, form);
+    }
     return objectAnswer(object, status, this.#warnings, { ...form, as: "object" });
   }
 

@@ -1,8 +1,9 @@
-import type { ScaleDefinition } from "#api/definition";
+import type { ScaleDefinition, TableDefinition } from "#api/definition";
 import { nonNegative } from "#api/field-rules";
 import type { Scale } from "#api/generated/types";
 import type { KubeObject, Stored } from "#api/object";
 import { invalid } from "#api/status";
+import { age, ageColumn, column } from "#api/table-cells";
 import { parsePatch } from "./patch-object.ts";
 import type { DocumentType } from "./read-body.ts";
 import { fieldValidationOf } from "./request-options.ts";
@@ -14,11 +15,25 @@ const scaleDocument: DocumentType = {
   schema: "io.k8s.api.autoscaling.v1.Scale",
 };
 
+const scaleTable: TableDefinition<Scale> = {
+  tableColumns: [
+    column("Desired", "The wanted number of instances.", { type: "integer" }),
+    column("Available", "The number of instances that there are.", { type: "integer" }),
+    ageColumn,
+  ],
+  tableRow: ({ metadata, spec, status }, now) => [
+    spec?.replicas ?? 0,
+    status?.replicas ?? 0,
+    age(metadata.creationTimestamp, now),
+  ],
+};
+
 /** `scale`: the wanted number of a kind that counts, whatever it calls it. */
 export function scaleSubresource(scale: ScaleDefinition<KubeObject>): Subresource {
   return {
     name: "scale",
     document: scaleDocument,
+    table: scaleTable,
     verbs: {
       get: async ({ found, answer }) => answer(scaleOf((await found()).object, scale), 200),
       patch: async ({ store, key, context, request, answer }) => {

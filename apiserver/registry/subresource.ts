@@ -1,3 +1,4 @@
+import type { TableDefinition } from "#api/definition";
 import type { KubeObject, ObjectKey } from "#api/object";
 import type { ApiRequest, ApiResponse, Verb } from "#api/request";
 import type { UserInfo } from "../authn/user.ts";
@@ -15,6 +16,8 @@ export interface Subresource {
   readonly name: string;
   /** What it is a document of, where that is not the kind itself. */
   readonly document?: DocumentType;
+  /** How the document is printed, where it can be. */
+  readonly table?: TableDefinition;
   /** The verbs it has, each with what answers it. */
   readonly verbs: Readonly<Partial<Record<Verb, SubresourceHandler>>>;
 }

@@ -173,6 +173,17 @@ describe.each(waysIn)("objects %s", (_way, start) => {
       spec: { replicas: 2 },
       status: { replicas: 0, selector: "app=scaled" },
     });
+    // As pkg/printers/internalversion prints a Scale.
+    const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    const { body: table } = await api.request("GET", `${deployments}/scaled/scale`, { accept });
+    const columns = (table.columnDefinitions as { name: string }[]).map(({ name }) => name);
+    expect(columns).toEqual(["Name", "Desired", "Available", "Age"]);
+    expect(table.rows).toEqual([
+      {
+        cells: ["scaled", 2, 0, expect.stringMatching(/^\d+s$/)],
+        object: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: scale.metadata },
+      },
+    ]);
     const put = await must(api.request("PUT", `${deployments}/scaled/scale`, { body: { ...scale, spec: { replicas: 5 } } }));
     expect(put.body.spec).toEqual({ replicas: 5 });
     const stale = await api.request("PUT", `${deployments}/scaled/scale`, { body: { ...scale, spec: { replicas: 6 } } });

@@ -1,4 +1,4 @@
-import type { ResourceDefinition, TableCell } from "#api/definition";
+import type { TableCell, TableDefinition } from "#api/definition";
 import type { ListMeta } from "#api/generated/types";
 import type { KubeObject } from "#api/object";
 import { StatusError } from "#api/status";
@@ -20,7 +20,7 @@ export function parseIncludeObject(query: URLSearchParams): IncludeObject {
 
 /** Objects of one kind as kubectl prints them (meta.k8s.io/v1 Table). A watch needs the columns in its first table alone. */
 export function tableOf(
-  definition: ResourceDefinition,
+  definition: TableDefinition,
   objects: readonly KubeObject[],
   include: IncludeObject,
   metadata: ListMeta,
@@ -43,7 +43,7 @@ export function metadataOf(object: KubeObject): KubeObject {
   return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
 }
 
-function columnsOf(definition: ResourceDefinition): object[] {
+function columnsOf(definition: TableDefinition): object[] {
   const first = {
     name: "Name",
     type: "string",
@@ -56,6 +56,6 @@ function columnsOf(definition: ResourceDefinition): object[] {
 }
 
 /** A kind that places its name itself, as events do. */
-function hasOwnName(definition: ResourceDefinition): boolean {
+function hasOwnName(definition: TableDefinition): boolean {
   return definition.tableColumns.some((column) => column.name === "Name");
 }
