@@ -146,7 +146,24 @@ function joinObjects(first: JsonObject, second: JsonObject, schema: Schema): Jso
     const before = Object.hasOwn(joined, field) ? joined[field] : undefined;
     setOwn(joined, field, joinValues(before, value, fieldOf(schema, field)));
   }
+  for (const [field, order] of Object.entries(joined)) {
+    const name = field.slice(orderPrefix.length);
+    const items = joined[name];
+    if (field.startsWith(orderPrefix) && Array.isArray(order) && Array.isArray(items))
+      joined[name] = inOrder(items as readonly Json[], order as readonly Json[], fieldOf(schema, name));
+  }
   return joined;
+}
+
+/** A server refuses items that come in another order than the patch itself asks for. Deletions are last. */
+function inOrder(items: readonly Json[], order: readonly Json[], schema: Schema): readonly Json[] {
+  const key = schema["x-kubernetes-patch-merge-key"];
+  const idOf = (item: Json): Json | undefined => (key !== undefined && isJsonObject(item) ? item[key] : item);
+  const rank = (item: Json): number => {
+    const at = order.findIndex((other) => isDeepStrictEqual(idOf(other), idOf(item)));
+    return at === -1 ? order.length : at;
+  };
+  return [...items].sort((left, right) => rank(left) - rank(right));
 }
 
 function joinValues(before: Json | undefined, value: Json, schema: Schema): Json {

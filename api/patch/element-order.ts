@@ -12,7 +12,8 @@ export function orderedItems(
   before: readonly Json[],
   key: string | undefined,
 ): readonly Json[] {
-  const idOf = (item: Json | undefined): Json | undefined => (key === undefined ? item : isJsonObject(item) ? item[key] : undefined);
+  const idOf = (item: Json | undefined): Json | undefined =>
+    key === undefined ? item : isJsonObject(item) ? item[key] : undefined;
   const positionIn = (list: readonly Json[], item: Json | undefined): number =>
     list.findIndex((other) => isDeepStrictEqual(idOf(other), idOf(item)));
   const known = merged

@@ -18,7 +18,8 @@ const mostOperations = 10_000;
 /** JSON patch (RFC 6902) with the liberties that upstream's library takes. The target is left as it is. */
 export function applyJsonPatch(target: Json, patch: Json): { result: Json } | JsonPatchFailure {
   const malformed = whyNoPatch(patch);
-  if (malformed !== undefined) return { problem: "notAPatch", message: `error decoding patch: json: cannot unmarshal ${malformed}` };
+  if (malformed !== undefined)
+    return { problem: "notAPatch", message: `error decoding patch: json: cannot unmarshal ${malformed}` };
   const operations = patch as readonly JsonObject[];
   if (operations.length > mostOperations) {
     const message = `The allowed maximum operations in a JSON patch is ${mostOperations}, got ${operations.length}`;
@@ -79,9 +80,20 @@ function applyOne(document: Json, operation: JsonObject): Outcome {
   }
   switch (op) {
     case "add":
-      return add(document, path, value ?? null, `error in add for path: '${path}'`, `add operation does not apply: doc is missing path: "${path}"`);
+      return add(
+        document,
+        path,
+        value ?? null,
+        `error in add for path: '${path}'`,
+        `add operation does not apply: doc is missing path: "${path}"`,
+      );
     case "remove":
-      return remove(document, path, `error in remove for path: '${path}'`, `remove operation does not apply: doc is missing path: "${path}"`);
+      return remove(
+        document,
+        path,
+        `error in remove for path: '${path}'`,
+        `remove operation does not apply: doc is missing path: "${path}"`,
+      );
     case "replace":
       return replace(document, path, value ?? null);
     case "test":
@@ -94,7 +106,8 @@ function applyOne(document: Json, operation: JsonObject): Outcome {
 function add(document: Json, path: string, value: Json, failed: string, absent: string): Outcome {
   const place = locate(document, path);
   if (place === undefined) return { message: `${absent}: ${missing}` };
-  if (!Array.isArray(place.container) || place.key === "-") return apply(document, { op: "add", path: place.pointer(place.key), value });
+  if (!Array.isArray(place.container) || place.key === "-")
+    return apply(document, { op: "add", path: place.pointer(place.key), value });
   const index = indexOf(place.key, place.container.length + 1);
   if (typeof index === "string") {
     const why = isNumber(place.key) ? index : `value was not a proper array index: '${place.key}': ${index}`;
@@ -136,7 +149,9 @@ function test(document: Json, path: string, value: Json | undefined): Outcome {
   const found = path === "" ? { value: document } : read(document, path);
   if (found === undefined) return { message: `test operation does not apply: is missing path: ${path}: ${missing}` };
   if ("message" in found) return { message: `error in test for path: '${path}': ${found.message}` };
-  return isDeepStrictEqual(found.value ?? null, value ?? null) ? { document } : { message: `testing value ${path} failed: test failed` };
+  return isDeepStrictEqual(found.value ?? null, value ?? null)
+    ? { document }
+    : { message: `testing value ${path} failed: test failed` };
 }
 
 function transfer(document: Json, op: "move" | "copy", from: string, path: string): Outcome {
@@ -203,6 +218,8 @@ function apply(document: Json, operation: Operation): Outcome {
     const { newDocument } = jsonpatch.applyOperation(document, structuredClone(operation), false, true, true);
     return { document: newDocument };
   } catch (error) {
-    return { message: `${operation.op} operation does not apply: ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : ""}` };
+    return {
+      message: `${operation.op} operation does not apply: ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : ""}`,
+    };
   }
 }

@@ -174,7 +174,9 @@ function withoutValues(current: readonly Json[], gone: readonly Json[]): Json {
 
 function withoutDirectives(value: Json): Json {
   if (isList(value))
-    return value.filter((item) => !(isJsonObject(item) && item[directive] === "delete") && !replacesAll(item)).map(withoutDirectives);
+    return value
+      .filter((item) => !(isJsonObject(item) && item[directive] === "delete") && !replacesAll(item))
+      .map(withoutDirectives);
   if (!isJsonObject(value)) return value;
   const result: Record<string, Json> = {};
   for (const [field, entry] of Object.entries(value)) {

@@ -1,8 +1,9 @@
 import type { KubeObject } from "#api/object";
 import { goText } from "#api/patch/go-text";
-import { applyJsonPatch } from "#api/patch/json-patch";
+import { applyJsonPatch, unknownPatchFields } from "#api/patch/json-patch";
 import { applyMergePatch, isJsonObject, type Json } from "#api/patch/merge-patch";
-import { applyStrategicMergePatch, StrategicPatchError } from "#api/patch/strategic-merge-patch";
+import { applyStrategicMergePatch } from "#api/patch/strategic-merge-patch";
+import { StrategicPatchError } from "#api/patch/strategic-patch-error";
 import type { ApiRequest } from "#api/request";
 import { schemaDefinitions } from "#api/schema";
 import { invalid, StatusError } from "#api/status";
@@ -46,7 +47,10 @@ export function parsePatch(
   return (current) => {
     const patched = patchDocument(type, current as unknown as Json, patch, expected);
     try {
-      const { object, problems } = decodeStrictly({ value: patched, duplicates: [] }, expected, expected.kind);
+      const decoded = decodeStrictly({ value: patched, duplicates: [] }, expected, expected.kind);
+      const { object } = decoded;
+      const unknown = type === "application/json-patch+json" ? unknownPatchFields(patch) : [];
+      const problems = [...unknown, ...decoded.problems];
       if (problems.length > 0 && validation === "Strict")
         throw doesNotFit(shown(type, patch, patched), `strict decoding error: ${problems.join(", ")}`);
       if (validation === "Warn" && !warned) for (const problem of problems) warn(problem);
@@ -76,7 +80,9 @@ function patchDocument(type: PatchType, current: Json, patch: Json, expected: Do
       const outcome = applyJsonPatch(current, patch);
       if ("result" in outcome) return outcome.result;
       if (outcome.problem === "notAPatch") throw new StatusError("BadRequest", outcome.message);
-      throw new StatusError("Invalid", `the server rejected our request due to an error in our request: ${outcome.message}`);
+      if (outcome.problem === "tooLarge")
+        throw new StatusError("RequestEntityTooLarge", `Request entity too large: ${outcome.message}`);
+      throw doesNotApply(outcome.message);
     }
     case "application/strategic-merge-patch+json":
       try {
@@ -85,6 +91,7 @@ function patchDocument(type: PatchType, current: Json, patch: Json, expected: Do
         return applyStrategicMergePatch(current, patch, schemaDefinitions()[expected.schema] ?? {});
       } catch (error) {
         if (!(error instanceof StrategicPatchError)) throw error;
+        if (error.problem === "doesNotApply") throw doesNotApply(error.message);
         throw new StatusError("BadRequest", error.message, {}, { cause: error });
       }
   }
@@ -93,6 +100,10 @@ function patchDocument(type: PatchType, current: Json, patch: Json, expected: Do
 /** Upstream quotes a strategic patch as Go prints it, and of the others what they make. */
 function shown(type: PatchType, patch: Json, patched: Json): string {
   return type === "application/strategic-merge-patch+json" ? goText(patch) : JSON.stringify(patched);
+}
+
+function doesNotApply(why: string): StatusError {
+  return new StatusError("Invalid", `the server rejected our request due to an error in our request: ${why}`);
 }
 
 function doesNotFit(patch: string, problem: string): StatusError {

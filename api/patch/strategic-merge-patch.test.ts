@@ -1,52 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { schemaDefinitions } from "../schema.ts";
-import { goText } from "./go-text.ts";
-import { applyJsonPatch } from "./json-patch.ts";
-import { applyMergePatch, isJsonObject, type Json, type JsonObject } from "./merge-patch.ts";
+import type { Json, JsonObject } from "./merge-patch.ts";
 import { applyStrategicMergePatch } from "./strategic-merge-patch.ts";
 import { StrategicPatchError } from "./strategic-patch-error.ts";
-
-// The examples of RFC 7396, appendix A.
-describe("a merge patch", () => {
-  test.each<[Json, Json, Json]>([
-    [{ a: "b" }, { a: "c" }, { a: "c" }],
-    [{ a: "b" }, { b: "c" }, { a: "b", b: "c" }],
-    [{ a: "b" }, { a: null }, {}],
-    [{ a: "b", b: "c" }, { a: null }, { b: "c" }],
-    [{ a: ["b"] }, { a: "c" }, { a: "c" }],
-    [{ a: "c" }, { a: ["b"] }, { a: ["b"] }],
-    [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
-    [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
-    [
-      ["a", "b"],
-      ["c", "d"],
-      ["c", "d"],
-    ],
-    [{ a: "b" }, ["c"], ["c"]],
-    [{ a: "foo" }, null, null],
-    [{ a: "foo" }, "bar", "bar"],
-    [{ e: null }, { a: 1 }, { e: null, a: 1 }],
-    [[1, 2], { a: "b", c: null }, { a: "b" }],
-    [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-  ])("%j with %j gives %j", (target, patch, expected) => {
-    expect(applyMergePatch(target, patch)).toEqual(expected);
-  });
-
-  test("that is the difference of two documents turns one into the other", () => {
-    fc.assert(
-      fc.property(documents, documents, (from, to) => {
-        expect(applyMergePatch(from, difference(from, to))).toEqual(to);
-      }),
-    );
-  });
-
-  test("leaves prototypes alone", () => {
-    const patch = JSON.parse('{"__proto__":{"polluted":true}}') as Json;
-    expect(JSON.stringify(applyMergePatch({}, patch))).toBe('{"__proto__":{"polluted":true}}');
-    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-  });
-});
 
 /** Documents without null, which a merge patch cannot write. */
 const documents: fc.Arbitrary<JsonObject> = fc
@@ -63,61 +20,6 @@ const documents: fc.Arbitrary<JsonObject> = fc
     })).value as fc.Arbitrary<Json>,
   )
   .map((document) => JSON.parse(JSON.stringify(document)) as JsonObject);
-
-function difference(from: Json | undefined, to: Json): Json {
-  if (!isJsonObject(from) || !isJsonObject(to)) return to;
-  const removed = Object.keys(from).filter((key) => !(key in to));
-  return {
-    ...Object.fromEntries(removed.map((key) => [key, null])),
-    ...Object.fromEntries(Object.entries(to).map(([key, value]) => [key, difference(from[key], value)])),
-  };
-}
-
-// The examples of RFC 6902, appendix A, and where implementations differ.
-describe("a JSON patch", () => {
-  test.each<[Json, Json, Json]>([
-    [{ foo: "bar" }, [{ op: "add", path: "/baz", value: "qux" }], { foo: "bar", baz: "qux" }],
-    [{ foo: ["bar", "baz"] }, [{ op: "add", path: "/foo/1", value: "qux" }], { foo: ["bar", "qux", "baz"] }],
-    [{ baz: "qux", foo: "bar" }, [{ op: "remove", path: "/baz" }], { foo: "bar" }],
-    [{ foo: ["bar", "qux", "baz"] }, [{ op: "remove", path: "/foo/1" }], { foo: ["bar", "baz"] }],
-    [{ baz: "qux" }, [{ op: "replace", path: "/baz", value: "boo" }], { baz: "boo" }],
-    [{ foo: { waldo: "f" }, qux: {} }, [{ op: "move", from: "/foo/waldo", path: "/qux/thud" }], { foo: {}, qux: { thud: "f" } }],
-    [{ foo: ["all", "grass", "cows"] }, [{ op: "move", from: "/foo/1", path: "/foo/2" }], { foo: ["all", "cows", "grass"] }],
-    [{ a: "b" }, [{ op: "test", path: "/a", value: "b" }], { a: "b" }],
-    [{ foo: "bar" }, [{ op: "add", path: "/child", value: { grandchild: {} } }], { foo: "bar", child: { grandchild: {} } }],
-    [{ "/": 9, "~1": 10 }, [{ op: "test", path: "/~01", value: 10 }], { "/": 9, "~1": 10 }],
-    [{ foo: ["bar"] }, [{ op: "add", path: "/foo/-", value: ["abc"] }], { foo: ["bar", ["abc"]] }],
-    [{ a: { b: 1 } }, [{ op: "copy", from: "/a", path: "/c" }], { a: { b: 1 }, c: { b: 1 } }],
-    [{ a: { x: 1, y: 2 } }, [{ op: "test", path: "/a", value: { y: 2, x: 1 } }], { a: { x: 1, y: 2 } }],
-    [{ a: null }, [{ op: "test", path: "/a", value: null }], { a: null }],
-  ])("%j with %j gives %j", (target, patch, expected) => {
-    const before = structuredClone(target);
-    expect(applyJsonPatch(target, patch)).toEqual({ result: expected });
-    expect(target).toEqual(before);
-  });
-
-  test.each<[Json, Json]>([
-    [{ foo: "bar" }, [{ op: "add", path: "/baz/bat", value: "qux" }]],
-    [{ baz: "qux" }, [{ op: "test", path: "/baz", value: "bar" }]],
-    [{ baz: "1" }, [{ op: "test", path: "/baz", value: 1 }]],
-    [{}, [{ op: "remove", path: "/a" }]],
-    [{}, [{ op: "replace", path: "/a", value: 1 }]],
-    [{ a: [] }, [{ op: "add", path: "/a/5", value: 1 }]],
-    [{}, [{ op: "test", path: "/a", value: 1 }]],
-  ])("%j with %j does not apply", (target, patch) => {
-    expect(applyJsonPatch(target, patch)).toMatchObject({ problem: "doesNotApply" });
-  });
-
-  test.each<Json>([{}, "x", [1], [{ op: "grow", path: "/a" }], [{ op: "add" }]])("%j is no patch", (patch) => {
-    expect(applyJsonPatch({}, patch)).toMatchObject({ problem: "notAPatch" });
-  });
-
-  test("reaches into no prototype", () => {
-    const patch: Json = [{ op: "add", path: "/__proto__/polluted", value: true }];
-    applyJsonPatch({}, patch);
-    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-  });
-});
 
 describe("a strategic merge patch", () => {
   const pod = schemaDefinitions()["io.k8s.api.core.v1.Pod"] ?? {};
@@ -293,12 +195,152 @@ describe("a strategic merge patch", () => {
     });
   });
 
+  // Source: mergeSlice and normalizeElementOrder in apimachinery/pkg/util/strategicpatch/patch.go.
+  test.each<[string, string, string, string]>([
+    ["what is new comes first, without an order", "a b", "c", "c a b"],
+    ["the patch's own order is taken", "a b c", "c a", "b c a"],
+    ["what the server has alone stays before what it was before", "a x b", "a b", "a x b"],
+    ["several of the server's keep their own order", "x a y b z", "b a", "x y b a z"],
+  ])("orders a list by what it speaks of: %s", (_what, before, patch, expected) => {
+    const list = (names: string): JsonObject => containers(...names.split(" ").map((name) => ({ name })));
+    expect(applyStrategicMergePatch(list(before), list(patch), pod)).toEqual(list(expected));
+    const set = (names: string): JsonObject => ({ metadata: { finalizers: names.split(" ") } });
+    expect(applyStrategicMergePatch(set(before), set(patch), pod)).toEqual(set(expected));
+  });
+
+  // Source: mergePatchIntoOriginal in the same file.
+  test.each<[string, JsonObject, JsonObject, JsonObject]>([
+    [
+      "an order alone moves what is there",
+      containers({ name: "a" }, { name: "b" }),
+      { spec: { "$setElementOrder/containers": [{ name: "b" }, { name: "a" }] } },
+      containers({ name: "b" }, { name: "a" }),
+    ],
+    [
+      "an order holds for plain values",
+      { metadata: { finalizers: ["a/a", "s/s", "b/b"] } },
+      { metadata: { "$setElementOrder/finalizers": ["c/c", "b/b", "a/a"], finalizers: ["c/c"] } },
+      { metadata: { finalizers: ["c/c", "s/s", "b/b", "a/a"] } },
+    ],
+    [
+      "a deletion needs no place in the order",
+      containers({ name: "a" }, { name: "b" }),
+      {
+        spec: {
+          "$setElementOrder/containers": [{ name: "b" }],
+          containers: [
+            { name: "b", image: "i" },
+            { name: "a", $patch: "delete" },
+          ],
+        },
+      },
+      containers({ name: "b", image: "i" }),
+    ],
+    ["an order of what nobody has says nothing", {}, { spec: { "$setElementOrder/containers": [{ name: "a" }] } }, { spec: {} }],
+    [
+      "every item of a deleted key goes",
+      containers({
+        name: "a",
+        ports: [
+          { containerPort: 53, protocol: "UDP" },
+          { containerPort: 53, protocol: "TCP" },
+        ],
+      }),
+      containers({ name: "a", ports: [{ containerPort: 53, $patch: "delete" }] }),
+      containers({ name: "a", ports: [] }),
+    ],
+    [
+      "of two items of one key the first is merged with",
+      containers({
+        name: "a",
+        ports: [
+          { containerPort: 53, protocol: "UDP" },
+          { containerPort: 53, protocol: "TCP" },
+        ],
+      }),
+      containers({ name: "a", ports: [{ containerPort: 53, name: "dns" }] }),
+      containers({
+        name: "a",
+        ports: [
+          { containerPort: 53, protocol: "UDP", name: "dns" },
+          { containerPort: 53, protocol: "TCP" },
+        ],
+      }),
+    ],
+    [
+      "the second mention of a key is merged with the first",
+      containers({ name: "a" }),
+      containers({ name: "b", image: "1" }, { name: "b", tty: true }),
+      containers({ name: "b", image: "1", tty: true }, { name: "a" }),
+    ],
+    [
+      "a map is emptied by $patch: delete",
+      { metadata: { labels: { a: "1" } } },
+      { metadata: { labels: { $patch: "delete" } } },
+      { metadata: { labels: {} } },
+    ],
+    [
+      "a list of another kind is replaced",
+      { metadata: { labels: { a: "1" } } },
+      { metadata: { labels: ["a"] } },
+      { metadata: { labels: ["a"] } },
+    ],
+    [
+      "values that are not there need not be deleted",
+      { metadata: { finalizers: ["a/a"] } },
+      { metadata: { "$deleteFromPrimitiveList/finalizers": ["b/b"], "$deleteFromPrimitiveList/other": ["c"] } },
+      { metadata: { finalizers: ["a/a"] } },
+    ],
+    [
+      "$retainKeys takes away what only the server set",
+      { spec: { strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1 } } } },
+      { spec: { strategy: { $retainKeys: ["type"], type: "Recreate", rollingUpdate: null } } },
+      { spec: { strategy: { type: "Recreate" } } },
+    ],
+    ["a new list is taken as it is, keys or not", { spec: {} }, containers({ image: "x" }), containers({ image: "x" })],
+  ])("%s", (_what, target, patch, expected) => {
+    expect(applyStrategicMergePatch(target, patch, pod)).toEqual(expected);
+  });
+
+  // Source: apimachinery/pkg/util/mergepatch/errors.go, and where strategicpatch/patch.go returns each.
   test.each<[JsonObject, string]>([
     [containers({ image: "x" }), "map: map[image:x] does not contain declared merge key: name"],
-    [{ spec: { $patch: "shred" } }, 'Unknown patch type: "shred"'],
-    [containers("a"), "invalid type for list item of containers: every item must be an object"],
+    [containers({ $patch: "delete" }), "map: map[$patch:delete] does not contain declared merge key: name"],
+    [containers({ name: "a", $patch: "merge" }), "merging lists cannot yet be specified in the patch"],
+    [containers({ name: "a", $patch: "x" }), "unknown patch type: x in map: map[$patch:x name:a]"],
+    [{ spec: { $patch: "shred" } }, "unknown patch type: shred in map: map[$patch:shred]"],
+    [{ spec: { $patch: "merge", nodeName: "n" } }, "unknown patch type: merge in map: map[$patch:merge nodeName:n]"],
+    [containers("a"), "list element types are not identical: [[map[name:a]] [a]]"],
+    [{ spec: { $retainKeys: "a" } }, "invalid patch format of retainKeys"],
+    [{ spec: { $retainKeys: ["containers"], nodeName: "n" } }, "invalid patch format of retainKeys"],
+    [{ spec: { $setElementOrder: [] } }, "invalid patch format of setElementOrder list"],
+    [{ spec: { $deleteFromPrimitiveList: [] } }, "invalid patch format of primitive list"],
+    [{ spec: { "$setElementOrder/containers": "a" } }, "expected a []interface {}, but received a string"],
+    [
+      { spec: { "$setElementOrder/containers": ["a"], containers: [{ name: "a" }] } },
+      "expected a map[string]interface {}, but received a string",
+    ],
+    [
+      { spec: { "$setElementOrder/containers": [{ image: "a" }], containers: [{ name: "a" }] } },
+      "map: map[image:a] does not contain declared merge key: name",
+    ],
+    [
+      { spec: { "$setElementOrder/containers": [{ name: "a" }], containers: [{ name: "b" }] } },
+      "The order in patch list:\n[map[name:b]]\n doesn't match $setElementOrder list:\n[map[name:a]]\n",
+    ],
+    [
+      { spec: { "$setElementOrder/containers": [{ name: "a" }, { name: "b" }], containers: [{ name: "b" }, { name: "a" }] } },
+      "The order in patch list:\n[map[name:b] map[name:a]]\n doesn't match $setElementOrder list:\n[map[name:a] map[name:b]]\n",
+    ],
   ])("%j fits no pod", (patch, message) => {
-    expect(() => applyStrategicMergePatch({ spec: {} }, patch, pod)).toThrow(new StrategicPatchError(message));
+    expect(() => applyStrategicMergePatch(containers({ name: "a" }), patch, pod)).toThrow(new StrategicPatchError(message));
+  });
+
+  test("with a list of lists does not apply", () => {
+    const target = { metadata: { finalizers: ["a/a"] } };
+    expect(() => applyStrategicMergePatch(target, { metadata: { finalizers: [["b/b"]] } }, pod)).toThrow(
+      new StrategicPatchError("lists of lists are not supported", "doesNotApply"),
+    );
   });
 
   test("of nothing changes nothing", () => {
@@ -308,8 +350,4 @@ describe("a strategic merge patch", () => {
       }),
     );
   });
-});
-
-test("a document reads in Go's messages as Go prints maps", () => {
-  expect(goText({ b: [1, "x", null, true], a: { c: {} } })).toBe("map[a:map[c:map[]] b:[1 x <nil> true]]");
 });
