@@ -70,6 +70,19 @@ export function addClusterCommands(program: Command, env: Environment): void {
   withName(program.command("status"))
     .description("show the clusters of this machine, or the parts of one")
     .action((flags: CommonOptions) => status(flags, env));
+  const node = program.command("node").description("stop and start single nodes, to see what a cluster makes of it");
+  withName(node.command("stop <node>"))
+    .description("end a node as a power cut would: agent and containers at once, and nobody tells the cluster")
+    .action(async (name: string, flags: CommonOptions) => {
+      const ran = await clusterOf(flags, env).stopNode(name);
+      console.log(ran ? `Node ${name} is off. "skiff node start ${name}" brings it back.` : `Node ${name} did not run.`);
+    });
+  withName(node.command("start <node>"))
+    .description("start a node that was stopped; returns when it is Ready")
+    .action(async (name: string, flags: CommonOptions) => {
+      const started = await clusterOf(flags, env).startNode(name, progress);
+      console.log(started ? `Node ${name} is Ready.` : `Node ${name} runs already.`);
+    });
   withName(program.command("kubeconfig"))
     .description("print a kubeconfig for a cluster")
     .action(async (flags: CommonOptions) => {

@@ -109,6 +109,56 @@ export class Cluster {
     return true;
   }
 
+  /**
+   * Ends a node as a power cut does: its agent and its containers are gone at once, and nobody tells the cluster. @returns false when it
+   * did not run. @throws CommandFailure
+   */
+  async stopNode(name: string): Promise<boolean> {
+    const config = await this.#configOf(name);
+    return withStateLock(this.paths, async () => {
+      const ran = (await this.#processes.running()).has(name);
+      if (config.nodes > 0) await (await this.#localNodes()).powerOff(name);
+      await this.#processes.stop(name);
+      return ran;
+    });
+  }
+
+  /** Starts a node that was stopped; returns when it is Ready. @returns false when it ran already. @throws CommandFailure */
+  async startNode(name: string, progress: (text: string) => void): Promise<boolean> {
+    const config = await this.#configOf(name);
+    return withStateLock(this.paths, async () => {
+      const running = await this.#processes.running();
+      if (running.has(name)) return false;
+      if (!running.has(controlPlane))
+        throw new CommandFailure(`cluster ${this.name} is down: "skiff up" starts it, nodes and all`);
+      const began = this.#clock.now();
+      const { pki } = await this.#admin();
+      const nodes = await this.#localNodes();
+      const { hostAddress } = await nodes.prepare();
+      await this.#startNode(await nodes.ensure(name), pki, config, hostAddress);
+      const transport = httpTransport(await this.kubeconfigEntry());
+      try {
+        const ended = (): Promise<string | undefined> => this.#processes.firstEnded([controlPlane, name]);
+        await waitForNodes(createClient(transport), [{ name, since: began }], this.#clock, progress, ended);
+      } finally {
+        transport.close();
+      }
+      return true;
+    });
+  }
+
+  /** @throws CommandFailure when there is no such cluster, or it has no such node. */
+  async #configOf(node: string): Promise<ClusterConfig> {
+    requireRoot("stopping and starting nodes");
+    const config = await readConfig(this.paths);
+    if (config === undefined) throw noSuchCluster(this.name);
+    const names = nodeNames(config);
+    if (names.includes(node)) return config;
+    throw new CommandFailure(
+      `cluster ${this.name} has no node "${node}": ${names.length === 0 ? "it has none" : `it has ${names.join(", ")}`}`,
+    );
+  }
+
   async status(): Promise<ClusterStatus | undefined> {
     const config = await readConfig(this.paths);
     if (config === undefined) return undefined;
@@ -201,7 +251,7 @@ export class Cluster {
       progress("starting the control plane");
       await this.#start(controlPlane, host === undefined ? [] : ["--bind", host]);
     }
-    const names = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
+    const names = nodeNames(config);
     const made: LocalNode[] = [];
     for (const name of names) made.push(await nodes.ensure(name));
     const entry = { name: contextName(this.name), server: `https://127.0.0.1:${config.port}`, ca: pki.ca, ...admin };
@@ -296,8 +346,8 @@ export function noSuchCluster(name: string): CommandFailure {
   return new CommandFailure(`there is no cluster "${name}": "skiff up${name === "skiff" ? "" : ` --name ${name}`}" makes it`);
 }
 
-function nodeName(index: number): string {
-  return `node-${index}`;
+function nodeNames({ nodes }: ClusterConfig): string[] {
+  return Array.from({ length: nodes }, (_, index) => `node-${index + 1}`);
 }
 
 function ownEtcdPort({ etcd }: ClusterConfig): number | undefined {
@@ -306,7 +356,7 @@ function ownEtcdPort({ etcd }: ClusterConfig): number | undefined {
 
 /** In the order in which they start. */
 function processNames(config: ClusterConfig): string[] {
-  const nodes = Array.from({ length: config.nodes }, (_, index) => nodeName(index + 1));
+  const nodes = nodeNames(config);
   const etcd = ownEtcdPort(config) === undefined ? [] : [ownEtcd];
   return [...etcd, controlPlane, ...(nodes.length === 0 ? [] : [imageService, ...nodes])];
 }

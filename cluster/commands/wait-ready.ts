@@ -10,10 +10,12 @@ import type { KeyPair } from "../pki/certificates.ts";
 const apiTimeoutMs = 30_000;
 const nodesTimeoutMs = 60_000;
 
+const awayKeys = new Set(["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]);
+
 /** Heartbeats have whole seconds. What a node says counts when the cluster has heard it, and lets pods go there. */
 function saysReady(node: Node, since: number): boolean {
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
-  const isKeptFree = (node.spec?.taints ?? []).some(({ key }) => key === "node.kubernetes.io/not-ready");
+  const isKeptFree = (node.spec?.taints ?? []).some(({ key }) => awayKeys.has(key));
   return ready?.status === "True" && !isKeptFree && Date.parse(ready.lastHeartbeatTime ?? "") >= Math.floor(since / 1000) * 1000;
 }
 

@@ -91,6 +91,13 @@ export class LocalNodes {
     return plan === undefined ? [] : Object.keys(plan.nodes).map((name) => this.#describe(plan, name));
   }
 
+  /** Ends one node and everything in it at once. `ensure` makes it anew, at its address. */
+  async powerOff(name: string): Promise<void> {
+    await this.#lock.run("cluster", async () => {
+      if (this.#plan?.nodes[name] !== undefined) await this.#dismantle(this.#plan, name);
+    });
+  }
+
   /** Leaves the machine as it was before `prepare`. The plan stays, so that the nodes come back at their addresses. */
   async teardown(): Promise<void> {
     await this.#lock.run("cluster", async () => {
