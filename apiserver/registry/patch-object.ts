@@ -39,7 +39,7 @@ export function parsePatch(
     );
   }
   const { body } = request;
-  const patch = (body instanceof Uint8Array ? parseJson(decodeUtf8(body)) : body) as Json | undefined;
+  const patch = (body instanceof Uint8Array ? parseJson(decodeUtf8(body), "") : body) as Json | undefined;
   if (patch === undefined) throw new StatusError("BadRequest", "the body of a patch must not be empty");
   if (type !== "application/json-patch+json" && !isJsonObject(patch))
     throw new StatusError("BadRequest", "a merge patch must be an object");

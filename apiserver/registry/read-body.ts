@@ -40,17 +40,15 @@ export function parseDocument(
   return { value, duplicates: validation === "Ignore" ? [] : duplicateFields(text) };
 }
 
-export function parseJson(text: string): unknown {
-  if (isTooDeep(text)) throw new StatusError("BadRequest", `couldn't get version/kind; json parse error: ${tooDeep}`);
+/** `preface` is put before what is wrong with the text. @throws StatusError BadRequest */
+export function parseJson(text: string, preface = "couldn't get version/kind; json parse error: "): unknown {
+  if (isTooDeep(text)) throw new StatusError("BadRequest", `${preface}${tooDeep}`);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new StatusError(
-      "BadRequest",
-      `couldn't get version/kind; json parse error: ${(error as Error).message}`,
-      {},
-      { cause: error },
-    );
+    const { message } = error as Error;
+    const problem = `${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+    throw new StatusError("BadRequest", `${preface}${problem}`, {}, { cause: error });
   }
 }
 

@@ -86,6 +86,12 @@ describe.each(waysIn)("patches %s", (_way, start) => {
     expect([lost.status, lost.body.message]).toEqual([400, "map: map[image:x] does not contain declared merge key: name"]);
   });
 
+  // kubectl does not look at a patch that begins like JSON: the user reads what the server says of it.
+  test.each([merge, strategic, json])("in %s that are not JSON are refused in Go's words", async (contentType) => {
+    const { status, body } = await api.request("PATCH", `${configMaps}/map`, { body: '{"data":', contentType });
+    expect([status, body.reason, body.message]).toEqual([400, "BadRequest", "unexpected end of JSON input"]);
+  });
+
   test("are validated like any other write", async () => {
     const { status, body } = await patch(`${deployments}/web`, merge, { spec: { selector: { matchLabels: { app: "x" } } } });
     expect(status).toBe(422);
