@@ -94,7 +94,7 @@ describe.each(waysIn)("the account of a pod %s", (_way, start) => {
 
   test("is not for mirror pods, which keep their spec", async () => {
     const mirror = { annotations: { "kubernetes.io/config.mirror": "x" } };
-    expect((await must(create({}, mirror))).body.spec).not.toHaveProperty("serviceAccountName");
+    expect((await must(create({ nodeName: "n1" }, mirror))).body.spec).not.toHaveProperty("serviceAccountName");
     const cases: [object, string][] = [
       [{ serviceAccountName: "default" }, "a mirror pod may not reference service accounts"],
       [{ volumes: [{ name: "s", secret: { secretName: "s" } }] }, "a mirror pod may not reference secrets"],
