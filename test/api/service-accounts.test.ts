@@ -104,7 +104,7 @@ describe.each(waysIn)("the account of a pod %s", (_way, start) => {
       ],
     ];
     for (const [spec, message] of cases) {
-      const { status, body } = await create(spec, mirror);
+      const { status, body } = await create({ nodeName: "n1", ...spec }, mirror);
       expect([status, body.message]).toEqual([403, `pods "p${made}" is forbidden: ${message}`]);
     }
   });
