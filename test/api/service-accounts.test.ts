@@ -98,10 +98,6 @@ describe.each(waysIn)("the account of a pod %s", (_way, start) => {
     const cases: [object, string][] = [
       [{ serviceAccountName: "default" }, "a mirror pod may not reference service accounts"],
       [{ volumes: [{ name: "s", secret: { secretName: "s" } }] }, "a mirror pod may not reference secrets"],
-      [
-        { volumes: [{ name: "s", projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }] },
-        "a mirror pod may not use ServiceAccountToken volume projections",
-      ],
     ];
     for (const [spec, message] of cases) {
       const { status, body } = await create({ nodeName: "n1", ...spec }, mirror);
