@@ -10,6 +10,7 @@ import type {
 } from "../generated/types.ts";
 import { validateLabelSelector } from "../label-selector-validation.ts";
 import { dnsLabelErrors, labelKeyErrors, labelValueErrors, subdomainErrors } from "../label-validation.ts";
+import { selectedBoth, selectedTwice } from "./match-label-keys.ts";
 
 const requiredRules = "requiredDuringSchedulingIgnoredDuringExecution";
 const preferredRules = "preferredDuringSchedulingIgnoredDuringExecution";
@@ -110,6 +111,8 @@ function validatePodTerm(term: PodAffinityTerm, at: string): FieldError[] {
     ...validateSelectorKeys(term, "matchLabelKeys", at),
     ...validateSelectorKeys(term, "mismatchLabelKeys", at),
   ];
+  for (const [key, index] of selectedTwice(labelSelector, term.matchLabelKeys ?? []))
+    errors.push(invalidValue(`${at}[${index}]`, key, selectedBoth));
   (term.matchLabelKeys ?? []).forEach((key, index) => {
     if ((term.mismatchLabelKeys ?? []).includes(key))
       errors.push(invalidValue(`${at}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys"));

@@ -9,19 +9,19 @@ import {
   type FieldError,
 } from "../field-error.ts";
 import { named, oneOf, portNumber } from "../field-rules.ts";
-import type { Container, VolumeMount } from "../generated/types.ts";
+import type { Container, EphemeralContainer, Volume, VolumeMount } from "../generated/types.ts";
 import { dnsLabelErrors } from "../label-validation.ts";
 import { validatePortName } from "../name-validation.ts";
 import { validateEnv, validateEnvFrom } from "./env-validation.ts";
-import { validateDescendingPath } from "./path-validation.ts";
+import { validateDescendingPath, validateNoBacksteps } from "./path-validation.ts";
 import { validateProbes } from "./probe-validation.ts";
 import { validateResources } from "./resources-validation.ts";
 import { validateContainerSecurity } from "./security-validation.ts";
 
 /** What of its pod matters to the rules of a container. */
 export interface ContainerSurroundings {
-  /** Names of volumes that are good themselves. */
-  readonly volumes: ReadonlySet<string>;
+  /** The volumes that are good themselves, by name. */
+  readonly volumes: ReadonlyMap<string, Volume>;
   /** Names of the pod's resource claims. */
   readonly claims: ReadonlySet<string>;
   readonly restartPolicy: string | undefined;
@@ -32,6 +32,63 @@ export interface ContainerSurroundings {
 const restartPolicies = ["Always", "Never", "OnFailure"];
 
 export function validateContainer(container: Container, at: string, pod: ContainerSurroundings, isInit: boolean): FieldError[] {
+  const errors = validateAnyContainer(container, at, pod);
+  if (!isInit || container.restartPolicy === "Always") return [...errors, ...validateProbes(container, at, pod.gracePeriod)];
+  for (const field of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const)
+    if (container[field] !== undefined)
+      errors.push(forbidden(`${at}.${field}`, "may not be set for init containers without restartPolicy=Always"));
+  return errors;
+}
+
+/** What a container that only looks at others cannot have: it comes late and promises nothing. */
+const notForEphemeral = [
+  "ports",
+  "resources",
+  "livenessProbe",
+  "readinessProbe",
+  "startupProbe",
+  "lifecycle",
+  "resizePolicy",
+  "restartPolicy",
+  "restartPolicyRules",
+] as const;
+
+/** Upstream: validateEphemeralContainers. `others` are the names of the pod's containers of the other two sorts. */
+export function validateEphemeralContainers(
+  containers: readonly EphemeralContainer[],
+  at: string,
+  pod: ContainerSurroundings,
+  others: ReadonlySet<string>,
+): FieldError[] {
+  const seen = new Set(others);
+  return containers.flatMap((container, index) => {
+    const field = `${at}[${index}]`;
+    const { name, image = "", targetContainerName: target, volumeMounts = [] } = container;
+    const errors = validateAnyContainer(container, field, pod);
+    const refuse = (part: string): void => void errors.push(forbidden(part, "cannot be set for an Ephemeral Container"));
+    errors.push(...validateImageText(image, `${field}.image`));
+    if (seen.has(name)) errors.push(duplicate(`${field}.name`, name));
+    seen.add(name);
+    if (target && !others.has(target)) errors.push(notFoundValue(`${field}.targetContainerName`, target));
+    for (const part of notForEphemeral) if (isSet(container[part])) refuse(`${field}.${part}`);
+    volumeMounts.forEach((mount, mountIndex) => {
+      for (const part of ["subPath", "subPathExpr"] as const)
+        if (mount[part]) refuse(`${field}.volumeMounts[${mountIndex}].${part}`);
+    });
+    return errors;
+  });
+}
+
+/** What holds for a pod and, for compatibility, not for a template. */
+export function validateImageText(image: string, at: string): FieldError[] {
+  return image === image.trim() ? [] : [invalidValue(at, image, "must not have leading or trailing whitespace")];
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && (typeof value !== "object" || value === null || Object.keys(value).length > 0);
+}
+
+function validateAnyContainer(container: Container, at: string, pod: ContainerSurroundings): FieldError[] {
   const errors: FieldError[] = [];
   if (!container.name) errors.push(required(`${at}.name`));
   else errors.push(...named(`${at}.name`, container.name, dnsLabelErrors));
@@ -50,10 +107,6 @@ export function validateContainer(container: Container, at: string, pod: Contain
   );
   if (container.securityContext)
     errors.push(...validateContainerSecurity(container.securityContext, `${at}.securityContext`, pod.hostUsers));
-  if (!isInit || container.restartPolicy === "Always") return [...errors, ...validateProbes(container, at, pod.gracePeriod)];
-  for (const field of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const)
-    if (container[field] !== undefined)
-      errors.push(forbidden(`${at}.${field}`, "may not be set for init containers without restartPolicy=Always"));
   return errors;
 }
 
@@ -77,7 +130,7 @@ function validatePorts(container: Container, at: string): FieldError[] {
 }
 
 /** Upstream names the list, not the item, where a path below a mount is wrong. */
-function validateMounts(container: Container, at: string, volumes: ReadonlySet<string>): FieldError[] {
+function validateMounts(container: Container, at: string, volumes: ReadonlyMap<string, unknown>): FieldError[] {
   const errors: FieldError[] = [];
   const paths = new Set<string>();
   const devices = container.volumeDevices ?? [];
@@ -125,15 +178,30 @@ function validateSharing(mount: VolumeMount, at: string, privileged: boolean): F
   return errors;
 }
 
-function validateDevices(container: Container, at: string, volumes: ReadonlySet<string>): FieldError[] {
-  return (container.volumeDevices ?? []).flatMap((device, index) => {
+/** A block device can come of a claim only, and is not mounted too. */
+function validateDevices(container: Container, at: string, volumes: ReadonlyMap<string, Volume>): FieldError[] {
+  const names = new Set<string>();
+  const paths = new Set<string>();
+  const mounts = container.volumeMounts ?? [];
+  return (container.volumeDevices ?? []).flatMap(({ name, devicePath }, index) => {
     const field = `${at}[${index}]`;
+    const volume = volumes.get(name);
     const errors: FieldError[] = [];
-    if (!device.name) errors.push(required(`${field}.name`));
-    if (!volumes.has(device.name)) errors.push(notFoundValue(`${field}.name`, device.name));
-    if (!device.devicePath) errors.push(required(`${field}.devicePath`));
-    else if (device.devicePath.split("/").includes(".."))
-      errors.push(invalidValue(`${field}.devicePath`, device.devicePath, "can not contain backsteps ('..')"));
+    const wrong = (part: "name" | "devicePath", detail: string): void =>
+      void errors.push(invalidValue(`${field}.${part}`, part === "name" ? name : devicePath, detail));
+    if (!name) errors.push(required(`${field}.name`));
+    if (names.has(name)) wrong("name", "must be unique");
+    if (volume !== undefined && volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined)
+      wrong("name", "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode");
+    if (volume === undefined) errors.push(notFoundValue(`${field}.name`, name));
+    if (!devicePath) errors.push(required(`${field}.devicePath`));
+    if (paths.has(devicePath)) wrong("devicePath", "must be unique");
+    if (validateNoBacksteps(devicePath, field).length > 0) wrong("devicePath", "can not contain backsteps ('..')");
+    else paths.add(devicePath);
+    if (mounts.some((mount) => mount.name === name)) wrong("name", "must not already exist in volumeMounts");
+    if (mounts.some(({ mountPath }) => mountPath === devicePath))
+      wrong("devicePath", "must not already exist as a path in volumeMounts");
+    if (name) names.add(name);
     return errors;
   });
 }

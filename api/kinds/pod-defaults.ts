@@ -1,4 +1,12 @@
-import type { Container, ContainerPort, PodSpec, Probe, ResourceRequirements, Volume } from "../generated/types.ts";
+import type {
+  Container,
+  ContainerPort,
+  EphemeralContainer,
+  PodSpec,
+  Probe,
+  ResourceRequirements,
+  Volume,
+} from "../generated/types.ts";
 
 /** What upstream fills in (an empty text is an absent one), in a template as in a pod (pkg/apis/core/v1/defaults.go). */
 export function defaultPodSpec(spec: PodSpec): PodSpec {
@@ -10,6 +18,7 @@ export function defaultPodSpec(spec: PodSpec): PodSpec {
       initContainers: spec.initContainers.map(defaultContainer),
     }),
     containers: optional(spec.containers)?.map(defaultContainer) ?? [],
+    ...(spec.ephemeralContainers && { ephemeralContainers: spec.ephemeralContainers.map(defaultContainer) }),
     restartPolicy: spec.restartPolicy || "Always",
     terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
     dnsPolicy: spec.dnsPolicy || "ClusterFirst",
@@ -47,7 +56,7 @@ function limitsAsRequests(resources: ResourceRequirements | undefined): Resource
   return { ...resources, requests: { ...resources.limits, ...resources.requests } };
 }
 
-function defaultContainer(container: Container): Container {
+function defaultContainer<Any extends Container | EphemeralContainer>(container: Any): Any {
   return {
     ...container,
     ...(container.ports && { ports: container.ports.map((port) => ({ ...port, protocol: port.protocol || "TCP" })) }),
@@ -118,9 +127,18 @@ const volumeSources = (volume: Volume): string[] => Object.keys(volume).filter((
 
 function defaultVolume(volume: Volume): Volume {
   if (volumeSources(volume).length === 0) return { ...volume, emptyDir: {} };
-  const { configMap, secret, downwardAPI, projected, hostPath } = volume;
+  const { configMap, secret, downwardAPI, projected, hostPath, image, ephemeral } = volume;
+  const template = ephemeral?.volumeClaimTemplate;
   return {
     ...volume,
+    ...defaultDriver(volume),
+    ...(image && { image: { ...image, pullPolicy: image.pullPolicy || defaultPullPolicy(image.reference ?? "") } }),
+    ...(template && {
+      ephemeral: {
+        ...ephemeral,
+        volumeClaimTemplate: { ...template, spec: { ...template.spec, volumeMode: template.spec.volumeMode ?? "Filesystem" } },
+      },
+    }),
     ...(configMap && { configMap: { ...configMap, defaultMode: configMap.defaultMode ?? defaultMode } }),
     ...(secret && { secret: { ...secret, defaultMode: secret.defaultMode ?? defaultMode } }),
     ...(downwardAPI && { downwardAPI: { ...downwardAPI, defaultMode: downwardAPI.defaultMode ?? defaultMode } }),
@@ -143,6 +161,28 @@ function defaultVolume(volume: Volume): Volume {
           ),
         }),
       },
+    }),
+  };
+}
+
+/** What drivers take for granted. */
+function defaultDriver({ iscsi, rbd, azureDisk, scaleIO }: Volume): Partial<Volume> {
+  return {
+    ...(iscsi && { iscsi: { ...iscsi, iscsiInterface: iscsi.iscsiInterface || "default" } }),
+    ...(rbd && {
+      rbd: { ...rbd, pool: rbd.pool || "rbd", user: rbd.user || "admin", keyring: rbd.keyring || "/etc/ceph/keyring" },
+    }),
+    ...(azureDisk && {
+      azureDisk: {
+        ...azureDisk,
+        cachingMode: azureDisk.cachingMode ?? "ReadWrite",
+        kind: azureDisk.kind ?? "Shared",
+        fsType: azureDisk.fsType ?? "ext4",
+        readOnly: azureDisk.readOnly ?? false,
+      },
+    }),
+    ...(scaleIO && {
+      scaleIO: { ...scaleIO, storageMode: scaleIO.storageMode || "ThinProvisioned", fsType: scaleIO.fsType || "xfs" },
     }),
   };
 }

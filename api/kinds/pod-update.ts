@@ -1,20 +1,23 @@
 import { isDeepStrictEqual } from "node:util";
-import { forbidden, immutable, invalidValue, type FieldError } from "../field-error.ts";
-import { inRange, ipAddress, named } from "../field-rules.ts";
-import type { Container, ContainerStatus, Pod, PodSpec, Toleration } from "../generated/types.ts";
-import { labelKeyErrors } from "../label-validation.ts";
-
-const emptySpec: PodSpec = { containers: [] };
+import { forbidden, invalidValue, required, type FieldError } from "../field-error.ts";
+import { inRange } from "../field-rules.ts";
+import type { Affinity, Container, NodeAffinity, NodeSelectorTerm, PodSpec, Toleration } from "../generated/types.ts";
+import { validateImageText } from "./container-validation.ts";
 
 /** Everything but images, the deadline, fewer scheduling gates and more tolerations is fixed once a pod exists. */
 export function validatePodUpdate(next: PodSpec, old: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
   for (const field of ["containers", "initContainers"] as const) {
     if ((next[field] ?? []).length !== (old[field] ?? []).length)
-      return [forbidden(`spec.${field}`, "pod updates may not add or remove containers")];
+      return [...errors, forbidden(`spec.${field}`, "pod updates may not add or remove containers")];
+    (next[field] ?? []).forEach(({ image = "" }, index) => {
+      const at = `spec.${field}[${index}].image`;
+      errors.push(...(image === "" ? [required(at)] : validateImageText(image, at)));
+    });
   }
   const deadline = validateDeadline(next.activeDeadlineSeconds, old.activeDeadlineSeconds);
-  if (deadline.length > 0 && next.activeDeadlineSeconds !== undefined) return deadline;
-  const errors = [...deadline];
+  errors.push(...deadline);
+  if (deadline.length > 0 && next.activeDeadlineSeconds !== undefined) return errors;
   if (!keepsTolerations(next.tolerations ?? [], old.tolerations ?? []))
     errors.push(forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"));
   (next.schedulingGates ?? []).forEach(({ name }, index) => {
@@ -22,6 +25,7 @@ export function validatePodUpdate(next: PodSpec, old: PodSpec): FieldError[] {
     const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
     errors.push(forbidden(`spec.schedulingGates[${index}].name`, detail));
   });
+  if (isGated(old)) errors.push(...validateNarrowing(next, old));
   const changed = differing(comparable(next, old), old);
   if (changed.length > 0) errors.push(forbidden("spec", `${mayChange}\nchanged: ${changed.join(", ")}`));
   return errors;
@@ -47,21 +51,66 @@ function comparable(next: PodSpec, old: PodSpec): PodSpec {
       const image = before?.[index]?.image;
       return image === undefined ? container : { ...container, image };
     });
-  const { nodeSelector, ...rest } = next;
-  const selector = mayNarrow(next, old) ? old.nodeSelector : nodeSelector;
-  return {
-    ...rest,
-    ...(selector && { nodeSelector: selector }),
+  const compared: PodSpec = {
+    ...next,
     ...(mayFixGrace && { terminationGracePeriodSeconds: old.terminationGracePeriodSeconds ?? 0 }),
     containers: withImages(next.containers, old.containers),
     ...(next.initContainers && { initContainers: withImages(next.initContainers, old.initContainers) }),
   };
+  return isGated(old) ? withPlaceOf(compared, old) : compared;
 }
 
 /** Until its gates are open the scheduler has not looked at a pod: where it may go can still be narrowed, not changed. */
-function mayNarrow(next: PodSpec, old: PodSpec): boolean {
-  if ((old.schedulingGates ?? []).length === 0) return false;
-  return Object.entries(old.nodeSelector ?? {}).every(([key, value]) => next.nodeSelector?.[key] === value);
+function isGated({ schedulingGates = [] }: PodSpec): boolean {
+  return schedulingGates.length > 0;
+}
+
+/** As if the pod still asked for the nodes that the other asks for. */
+function withPlaceOf({ nodeSelector: _, affinity, ...rest }: PodSpec, old: PodSpec): PodSpec {
+  const { nodeAffinity: __, ...others }: Affinity = affinity ?? {};
+  const before = old.affinity?.nodeAffinity;
+  const merged: Affinity = { ...others, ...(before && { nodeAffinity: before }) };
+  const isAbsent = Object.keys(merged).length === 0 && old.affinity === undefined;
+  return {
+    ...rest,
+    ...(old.nodeSelector && { nodeSelector: old.nodeSelector }),
+    ...(!isAbsent && { affinity: merged }),
+  };
+}
+
+/** Upstream: validateNodeSelectorMutation and validateNodeAffinityMutation. */
+function validateNarrowing(next: PodSpec, old: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const keeps = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => next.nodeSelector?.[key] === value);
+  if (!keeps) {
+    const detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+    errors.push(invalidValue("spec.nodeSelector", next.nodeSelector ?? {}, detail));
+  }
+  const before = termsOf(old.affinity?.nodeAffinity);
+  const after = termsOf(next.affinity?.nodeAffinity);
+  const at = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+  if (before.length === 0) return errors;
+  if (before.length !== after.length)
+    return [...errors, invalidValue(at, after, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")];
+  after.forEach((term, index) => {
+    if (!onlyAdds(term, before[index] ?? {}))
+      errors.push(invalidValue(`${at}[${index}]`, term, "only additions are allowed (no mutations or deletions)"));
+  });
+  return errors;
+}
+
+function termsOf(affinity: NodeAffinity | undefined): readonly NodeSelectorTerm[] {
+  return affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+}
+
+/** An empty term selects nothing, so that adding to it would widen it. */
+function onlyAdds(next: NodeSelectorTerm, old: NodeSelectorTerm): boolean {
+  const begins = (list: readonly unknown[] = [], start: readonly unknown[] = []): boolean =>
+    isDeepStrictEqual(list.slice(0, start.length), start);
+  const wasEmpty = (old.matchExpressions ?? []).length + (old.matchFields ?? []).length === 0;
+  const isEmpty = (next.matchExpressions ?? []).length + (next.matchFields ?? []).length === 0;
+  if (wasEmpty) return isEmpty;
+  return begins(next.matchExpressions, old.matchExpressions) && begins(next.matchFields, old.matchFields);
 }
 
 /** Fields with rules of their own above are left out. */
@@ -77,47 +126,4 @@ function differing(next: PodSpec, old: PodSpec): string[] {
 function keepsTolerations(next: readonly Toleration[], old: readonly Toleration[]): boolean {
   const withoutSeconds = ({ tolerationSeconds: _, ...rest }: Toleration): object => rest;
   return old.every((toleration) => next.some((other) => isDeepStrictEqual(withoutSeconds(other), withoutSeconds(toleration))));
-}
-
-/** What even the status of a pod does not do. */
-export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
-  const { status = {} } = next;
-  const policy = (old.spec ?? emptySpec).restartPolicy;
-  const errors: FieldError[] = [];
-  const known = new Set(["PodScheduled", "Ready", "Initialized"]);
-  (status.conditions ?? []).forEach(({ type }, index) => {
-    if (!known.has(type)) errors.push(...named(`metadata.conditions[${index}].Type`, type, labelKeyErrors));
-  });
-  if (status.qosClass !== old.status?.qosClass) errors.push(immutable("status.qosClass", status.qosClass));
-  const restartable = new Set(
-    (old.spec?.initContainers ?? []).filter((container) => container.restartPolicy === "Always").map(({ name }) => name),
-  );
-  errors.push(...staysTerminated("containerStatuses", next, old, policy, new Set()));
-  errors.push(...staysTerminated("initContainerStatuses", next, old, policy, restartable));
-  (status.podIPs ?? []).forEach(({ ip }, index) => errors.push(...ipAddress(`status.podIPs[${index}]`, ip)));
-  (status.hostIPs ?? []).forEach(({ ip }, index) => errors.push(...ipAddress(`status.hostIPs[${index}]`, ip)));
-  const firstHost = status.hostIPs?.[0]?.ip;
-  if (firstHost !== undefined && firstHost !== status.hostIP)
-    errors.push(invalidValue("status.hostIPs[0].ip", firstHost, "must be equal to `hostIP`"));
-  return errors;
-}
-
-/** Where nothing restarts, what has ended stays ended. */
-function staysTerminated(
-  field: "containerStatuses" | "initContainerStatuses",
-  next: Pod,
-  old: Pod,
-  policy: string | undefined,
-  restartable: ReadonlySet<string>,
-): FieldError[] {
-  if (policy === undefined || policy === "Always") return [];
-  const statuses = next.status?.[field] ?? [];
-  const mayRestart = (status: ContainerStatus): boolean =>
-    restartable.has(status.name) || (policy === "OnFailure" && status.state?.terminated?.exitCode !== 0);
-  return (old.status?.[field] ?? []).flatMap((before, index) => {
-    if (before.state?.terminated === undefined || mayRestart(before)) return [];
-    const after = statuses.find(({ name }) => name === before.name);
-    if (after === undefined || after.state?.terminated !== undefined) return [];
-    return [forbidden(`status.${field}[${index}].state`, "may not be transitioned to non-terminated state")];
-  });
 }

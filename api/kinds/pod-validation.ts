@@ -4,14 +4,26 @@ import type { Container, Pod, PodSpec, Toleration } from "../generated/types.ts"
 import { dnsLabelErrors, labelKeyErrors, labelValueErrors, subdomainErrors } from "../label-validation.ts";
 import { validateLabels } from "../metadata-validation.ts";
 import { validateAffinity } from "./affinity-validation.ts";
-import { validateContainer, type ContainerSurroundings } from "./container-validation.ts";
+import {
+  validateContainer,
+  validateEphemeralContainers,
+  validateImageText,
+  type ContainerSurroundings,
+} from "./container-validation.ts";
+import { validatePodAnnotations, validateSameProfiles } from "./pod-annotations-validation.ts";
+import { validatePodClaims, validateResources } from "./resources-validation.ts";
 import { validatePodSecurity } from "./security-validation.ts";
 import { validateSpreadConstraints } from "./spread-validation.ts";
 import { validateVolumes } from "./volume-validation.ts";
+import { validateSystem } from "./windows-validation.ts";
 
-/** The rules of a pod's or template's spec (upstream: pkg/apis/core/validation). `at` is where the spec stands. */
-export function validatePodSpec(spec: PodSpec, at: string): FieldError[] {
-  const { errors, good } = validateVolumes(spec.volumes ?? [], `${at}.volumes`);
+/**
+ * The rules of a pod's or template's spec (upstream: pkg/apis/core/validation). `at` is where the spec stands. A pod has a name,
+ * which claims are called after; a template has none.
+ */
+export function validatePodSpec(spec: PodSpec, at: string, podName?: string): FieldError[] {
+  const { errors, good } = validateVolumes(spec.volumes ?? [], `${at}.volumes`, podName);
+  errors.push(...validatePodClaims(spec.resourceClaims ?? [], `${at}.resourceClaims`));
   errors.push(...validateContainers(spec, at, good));
   errors.push(...oneOf(`${at}.restartPolicy`, spec.restartPolicy, ["Always", "OnFailure", "Never"]));
   errors.push(...oneOf(`${at}.dnsPolicy`, spec.dnsPolicy, ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]));
@@ -42,40 +54,48 @@ export function validatePodSpec(spec: PodSpec, at: string): FieldError[] {
   errors.push(...optionalName(`${at}.runtimeClassName`, spec.runtimeClassName, subdomainErrors));
   if (spec.preemptionPolicy !== undefined)
     errors.push(...oneOf(`${at}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"]));
+  if (spec.overhead) errors.push(...validateResources({ limits: spec.overhead }, `${at}.overhead`, new Set()));
   if (spec.os !== undefined && !spec.os.name) errors.push(required(`${at}.os.name`, "cannot be empty"));
   else if (spec.os !== undefined && spec.os.name !== "linux" && spec.os.name !== "windows")
     errors.push(notSupported(`${at}.os`, spec.os.name, ["linux", "windows"]));
-  return errors;
+  return [...errors, ...validateSystem(spec, at)];
 }
 
 /** What holds for a pod and, for compatibility, not for a template. */
 export function validatePodOnly(pod: Pod): FieldError[] {
   const spec = pod.spec ?? { containers: [] };
-  const errors: FieldError[] = [];
-  for (const [field, containers] of Object.entries({ containers: spec.containers, initContainers: spec.initContainers })) {
-    (containers ?? []).forEach(({ image = "" }, index) => {
-      if (image !== image.trim())
-        errors.push(invalidValue(`spec.${field}[${index}].image`, image, "must not have leading or trailing whitespace"));
+  const errors = validatePodAnnotations(pod.metadata.annotations ?? {}, spec, "metadata.annotations");
+  if (!spec.serviceAccountName) {
+    (spec.volumes ?? []).forEach(({ projected }, index) => {
+      (projected?.sources ?? []).forEach(({ serviceAccountToken }, nth) => {
+        if (serviceAccountToken === undefined) return;
+        const field = `spec.volumes[${index}].projected.sources[${nth}].serviceAccountToken`;
+        errors.push(forbidden(field, "must not be specified when serviceAccountName is not set"));
+      });
+    });
+  }
+  for (const field of ["containers", "initContainers"] as const) {
+    (spec[field] ?? []).forEach(({ image = "" }, index) => {
+      errors.push(...validateImageText(image, `spec.${field}[${index}].image`));
     });
   }
   return errors;
 }
 
 /** What holds for a pod that is about to be made. */
-export function validatePodCreate(spec: PodSpec): FieldError[] {
+export function validatePodCreate({ metadata, spec = { containers: [] } }: Pod): FieldError[] {
   const errors: FieldError[] = [];
   if ((spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden("spec.ephemeralContainers", "cannot be set on create"));
   if (spec.nodeName && (spec.schedulingGates ?? []).length > 0)
     errors.push(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
-  return errors;
+  return [...errors, ...validateSameProfiles(metadata.annotations ?? {}, spec, "spec")];
 }
 
-function validateContainers(spec: PodSpec, at: string, volumes: ReadonlySet<string>): FieldError[] {
-  if (spec.containers.length === 0) return [required(`${at}.containers`)];
-  const errors: FieldError[] = [];
+function validateContainers(spec: PodSpec, at: string, volumes: ContainerSurroundings["volumes"]): FieldError[] {
+  const errors = spec.containers.length === 0 ? [required(`${at}.containers`)] : [];
   const surroundings: ContainerSurroundings = {
     volumes,
-    claims: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
+    claims: new Set((spec.resourceClaims ?? []).map(({ name }) => name).filter(Boolean)),
     restartPolicy: spec.restartPolicy,
     gracePeriod: spec.terminationGracePeriodSeconds,
     hostUsers: spec.hostUsers !== false,
@@ -87,29 +107,40 @@ function validateContainers(spec: PodSpec, at: string, volumes: ReadonlySet<stri
       errors.push(...validateContainer(container, place, surroundings, isInit));
       if (container.name && seen.has(container.name)) errors.push(duplicate(`${place}.name`, container.name));
       seen.add(container.name);
+      // Init containers run one after another.
+      if (isInit) errors.push(...validateHostPorts([container], field));
     });
   };
   each(spec.containers, `${at}.containers`, false);
+  errors.push(...validateHostPorts(spec.containers, `${at}.containers`));
   each(spec.initContainers ?? [], `${at}.initContainers`, true);
-  return [...errors, ...validateHostPorts(spec, `${at}.containers`)];
+  const ephemeral = spec.ephemeralContainers ?? [];
+  errors.push(...validateEphemeralContainers(ephemeral, `${at}.ephemeralContainers`, surroundings, seen));
+  return [...errors, ...validateHostNetworkPorts(spec, `${at}.containers`)];
 }
 
-/** Two containers of one pod cannot have the same port of the host. */
-function validateHostPorts(spec: PodSpec, at: string): FieldError[] {
-  const errors: FieldError[] = [];
+/** Two containers that run together cannot have the same port of the host. */
+function validateHostPorts(containers: readonly Container[], at: string): FieldError[] {
   const taken = new Set<string>();
-  spec.containers.forEach((container, index) => {
-    (container.ports ?? []).forEach((port, portIndex) => {
-      if (port.hostPort === undefined || port.hostPort === 0) return;
-      const field = `${at}[${index}].ports[${portIndex}].hostPort`;
-      const id = `${port.protocol ?? "TCP"}/${port.hostIP ?? ""}/${port.hostPort}`;
-      if (taken.has(id)) errors.push(duplicate(field, id));
-      taken.add(id);
-      if (spec.hostNetwork === true && port.hostPort !== port.containerPort)
-        errors.push(invalidValue(field, port.hostPort, "must match `containerPort` when `hostNetwork` is true"));
-    });
-  });
-  return errors;
+  return containers.flatMap(({ ports = [] }, index) =>
+    ports.flatMap(({ hostPort = 0, hostIP = "", protocol = "" }, portIndex) => {
+      const id = `${protocol}/${hostIP}/${hostPort}`;
+      const isTaken = hostPort !== 0 && taken.has(id);
+      if (hostPort !== 0) taken.add(id);
+      return isTaken ? [duplicate(`${at}[${index}].ports[${portIndex}].hostPort`, id)] : [];
+    }),
+  );
+}
+
+function validateHostNetworkPorts(spec: PodSpec, at: string): FieldError[] {
+  if (spec.hostNetwork !== true) return [];
+  return spec.containers.flatMap(({ ports = [] }, index) =>
+    ports.flatMap(({ hostPort = 0, containerPort }, portIndex) => {
+      if (hostPort === 0 || hostPort === containerPort) return [];
+      const detail = "must match `containerPort` when `hostNetwork` is true";
+      return [invalidValue(`${at}[${index}].ports[${portIndex}].hostPort`, hostPort, detail)];
+    }),
+  );
 }
 
 function validateDns({ dnsPolicy, dnsConfig }: PodSpec, at: string): FieldError[] {

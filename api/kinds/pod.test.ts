@@ -73,6 +73,7 @@ describe("a pod is accepted", () => {
             },
           ],
           initContainers: [{ name: "side", image: "s", restartPolicy: "Always", livenessProbe: { tcpSocket: { port: 1 } } }],
+          serviceAccountName: "robot",
           volumes: [{ name: "v", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }],
           affinity: {
             nodeAffinity: {
@@ -138,7 +139,7 @@ describe("a pod is refused", () => {
       pod({ schedulingGates: [{ name: "g" }], nodeName: "n" }),
       "spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared",
     ],
-    [pod({ ephemeralContainers: [{ name: "e" }] }), "spec.ephemeralContainers: Forbidden: cannot be set on create"],
+    [pod({ ephemeralContainers: [{ name: "e", image: "i" }] }), "spec.ephemeralContainers: Forbidden: cannot be set on create"],
     [
       pod({ preemptionPolicy: "Always" }),
       'spec.preemptionPolicy: Unsupported value: "Always": supported values: "PreemptLowerPriority", "Never"',
@@ -581,7 +582,10 @@ describe("a pod is refused", () => {
       "spec.volumes[0].downwardAPI: Required value: one of fieldRef and resourceFieldRef is required",
     ],
     [
-      volume({ projected: { sources: [{ serviceAccountToken: { path: "t", expirationSeconds: 599 } }] } }),
+      pod({
+        serviceAccountName: "robot",
+        volumes: [{ name: "v", projected: { sources: [{ serviceAccountToken: { path: "t", expirationSeconds: 599 } }] } }],
+      }),
       "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes",
     ],
     [
@@ -756,7 +760,7 @@ describe("an update of a pod", () => {
       "may not widen a gated pod's nodes",
       pod({ schedulingGates: [{ name: "g" }], nodeSelector: { a: "b" } }),
       pod({ schedulingGates: [{ name: "g" }] }),
-      [`${fixed}spec.nodeSelector`],
+      ["spec.nodeSelector: Invalid value: {}: only additions to spec.nodeSelector are allowed (no mutations or deletions)"],
     ],
   ])("%s", (_what, old, next, expected) => {
     expect(updateRefusals(podDefinition, next, old)).toEqual(expected);

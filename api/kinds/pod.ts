@@ -2,11 +2,15 @@ import type { ResourceDefinition } from "../definition.ts";
 import type { Pod, PodSpec } from "../generated/types.ts";
 import { pods } from "../resource-type.ts";
 import { defaultPodOnly, defaultPodSpec } from "./pod-defaults.ts";
+import { withMatchedLabels } from "./match-label-keys.ts";
+import { validatePodAnnotationsUpdate } from "./pod-annotations-validation.ts";
 import { unimplementedFields } from "./pod-fields.ts";
 import { qosClass } from "./pod-qos.ts";
+import { gatedCondition, keepObserved, validatePodStatusUpdate } from "./pod-status-update.ts";
 import { podCells, podColumns } from "./pod-table.ts";
-import { validatePodStatusUpdate, validatePodUpdate } from "./pod-update.ts";
+import { validatePodUpdate } from "./pod-update.ts";
 import { validatePodCreate, validatePodOnly, validatePodSpec } from "./pod-validation.ts";
+import { hostnameWarning, podWarnings } from "./pod-warnings.ts";
 
 const emptySpec: PodSpec = { containers: [] };
 
@@ -20,21 +24,33 @@ export const podDefinition: ResourceDefinition<Pod> = {
   tracksGeneration: true,
   answersDeleted: true,
   withDefaults: (pod) => ({ ...pod, spec: defaultPodOnly(defaultPodSpec(pod.spec ?? emptySpec)) }),
-  prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec ?? emptySpec) } }),
-  prepareForUpdate: (next, old, subresource) => {
-    if (subresource !== "status") return next;
-    const qos = old.status?.qosClass;
-    return { ...next, status: { ...next.status, ...(qos !== undefined && { qosClass: qos }) } };
+  prepareForCreate: (pod) => {
+    const spec = withMatchedLabels(pod.spec ?? emptySpec, pod.metadata.labels ?? {});
+    return { ...pod, spec, status: { phase: "Pending", ...gatedCondition(spec), qosClass: qosClass(spec) } };
   },
-  validate: (pod) => [...validatePodSpec(pod.spec ?? emptySpec, "spec"), ...validatePodOnly(pod)],
-  validateCreate: (pod) => validatePodCreate(pod.spec ?? emptySpec),
+  prepareForUpdate: (next, old, subresource) => (subresource === "status" ? keepObserved(next, old) : next),
+  validate: (pod) => [...validatePodSpec(pod.spec ?? emptySpec, "spec", pod.metadata.name ?? ""), ...validatePodOnly(pod)],
+  validateCreate: validatePodCreate,
   validateUpdate: (next, old, subresource) => {
-    if (subresource === "status") return validatePodStatusUpdate(next, old);
-    return subresource === undefined ? validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec) : [];
+    const annotations = validatePodAnnotationsUpdate(
+      next.metadata.annotations ?? {},
+      old.metadata.annotations ?? {},
+      "metadata.annotations",
+    );
+    if (subresource === "status") return [...annotations, ...validatePodStatusUpdate(next, old)];
+    if (subresource !== undefined) return [];
+    return [...annotations, ...validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec)];
   },
+  // Pods are updated often, and seldom by people.
   warnings: (pod, old) =>
     old === undefined
-      ? unimplementedFields(pod.spec ?? emptySpec).map((path) => `spec.${path}: not implemented yet by this node agent, ignored`)
+      ? [
+          ...hostnameWarning(pod.metadata.name ?? "", "the Pod's hostname"),
+          ...podWarnings(pod.spec ?? emptySpec, pod.metadata.annotations ?? {}, ""),
+          ...unimplementedFields(pod.spec ?? emptySpec).map(
+            (path) => `spec.${path}: not implemented yet by this node agent, ignored`,
+          ),
+        ]
       : [],
   selectableFields: (pod) => ({
     "spec.nodeName": pod.spec?.nodeName ?? "",

@@ -1,12 +1,15 @@
 import { duplicate, forbidden, invalidValue, notFoundValue, required, type FieldError } from "../field-error.ts";
-import type { ResourceRequirements } from "../generated/types.ts";
-import { labelKeyErrors } from "../label-validation.ts";
+import type { PodResourceClaim, ResourceClaim, ResourceRequirements } from "../generated/types.ts";
+import { named } from "../field-rules.ts";
+import { dnsLabelErrors, labelKeyErrors, subdomainErrors } from "../label-validation.ts";
 import { compareQuantities, parseQuantity } from "../quantity.ts";
 
 const zero = parseQuantity(0);
 const standard = new Set(["cpu", "memory", "ephemeral-storage"]);
 /** Known to quotas and nodes, and meaningless for one container. */
 const elsewhere = new Set(["pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "storage"]);
+
+const countedThings = new Set(["pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps"]);
 
 /** The rules of what a container asks for and may use. `claims` are the names the pod has. */
 export function validateResources(resources: ResourceRequirements, at: string, claims: ReadonlySet<string>): FieldError[] {
@@ -20,20 +23,50 @@ export function validateResources(resources: ResourceRequirements, at: string, c
   const names = [...Object.keys(limits), ...Object.keys(requests)];
   if (names.some(isHugePages) && !names.includes("cpu") && !names.includes("memory"))
     errors.push(forbidden(at, "HugePages require cpu or memory"));
-  const seen = new Set<string>();
-  (resources.claims ?? []).forEach(({ name }, index) => {
-    const field = `${at}.claims[${index}]`;
-    if (!name) {
-      errors.push(required(field));
-      return;
+  return [...errors, ...validateClaimNames(resources.claims ?? [], `${at}.claims`, claims)];
+}
+
+/** The claims a pod has, for its containers to name (upstream: validatePodResourceClaim). */
+export function validatePodClaims(claims: readonly PodResourceClaim[], at: string): FieldError[] {
+  const names = claims.map(({ name }) => name);
+  return claims.flatMap((claim, index) => {
+    const field = `${at}[${index}]`;
+    const { name, resourceClaimName: claimName, resourceClaimTemplateName: templateName } = claim;
+    const errors: FieldError[] = [];
+    if (!name) errors.push(required(`${field}.name`));
+    else if (names.indexOf(name) < index) errors.push(duplicate(`${field}.name`, name));
+    else errors.push(...named(`${field}.name`, name, dnsLabelErrors));
+    if (claimName !== undefined && templateName !== undefined) {
+      const detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified";
+      errors.push(invalidValue(field, claim, detail));
     }
-    if (seen.has(name)) errors.push(duplicate(field, name));
-    seen.add(name);
-    if (claims.has(name)) return;
-    const known = claims.size === 0 ? " which is empty" : `: ${[...claims].sort().join(", ")}`;
-    errors.push(notFoundValue(field, name, `must be one of the names in pod.spec.resourceClaims${known}`));
+    if (claimName === undefined && templateName === undefined)
+      errors.push(invalidValue(field, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"));
+    if (claimName !== undefined) errors.push(...named(`${field}.resourceClaimName`, claimName, subdomainErrors));
+    if (templateName !== undefined) errors.push(...named(`${field}.resourceClaimTemplateName`, templateName, subdomainErrors));
+    return errors;
   });
-  return errors;
+}
+
+/** A claim may be named as a whole or by its requests, not both. */
+function validateClaimNames(claims: readonly ResourceClaim[], at: string, known: ReadonlySet<string>): FieldError[] {
+  const seen = new Set<string>();
+  return claims.flatMap(({ name, request = "" }, index) => {
+    const field = `${at}[${index}]`;
+    if (!name) return [required(field)];
+    const errors: FieldError[] = [];
+    const key = request === "" ? name : `${name}/${request}`;
+    if (seen.has(name)) errors.push(duplicate(field, name));
+    else {
+      if (request !== "") errors.push(...named(`${field}.request`, request, dnsLabelErrors));
+      if (seen.has(key)) errors.push(duplicate(field, key));
+      else if (request === "" && [...seen].some((other) => other.startsWith(`${name}/`))) errors.push(duplicate(field, name));
+      seen.add(key);
+    }
+    if (known.has(name)) return errors;
+    const choices = known.size === 0 ? " which is empty" : `: ${[...known].sort().join(", ")}`;
+    return [...errors, notFoundValue(field, name, `must be one of the names in pod.spec.resourceClaims${choices}`)];
+  });
 }
 
 function validateAmount(resource: string, quantity: string | number, at: string): FieldError[] {
@@ -42,9 +75,25 @@ function validateAmount(resource: string, quantity: string | number, at: string)
   const amount = parseQuantity(quantity);
   if (compareQuantities(amount, zero) < 0)
     errors.push(invalidValue(field, String(quantity), "must be greater than or equal to 0"));
-  if (isExtended(resource) && amount.nanos % 1_000_000_000n !== 0n)
+  if (comesInWholes(resource) && amount.nanos % 1_000_000_000n !== 0n)
     errors.push(invalidValue(field, String(quantity), "must be an integer"));
+  if (isHugePages(resource) && !isWholePages(resource, amount.nanos))
+    errors.push(invalidValue(field, String(quantity), `${String(quantity)} is not positive integer multiple of ${resource}`));
   return errors;
+}
+
+/** Things that are counted: half a pod is none. */
+export function comesInWholes(resource: string): boolean {
+  return countedThings.has(resource) || isExtended(resource);
+}
+
+function isWholePages(resource: string, nanos: bigint): boolean {
+  try {
+    const page = parseQuantity(resource.slice("hugepages-".length)).nanos;
+    return page > 0n && nanos % page === 0n;
+  } catch {
+    return false;
+  }
 }
 
 function validateContainerResource(resource: string, field: string): FieldError[] {

@@ -1,7 +1,8 @@
-import { duplicate, forbidden, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
+import { duplicate, forbidden, invalidValue, notSupported, required, tooLong, type FieldError } from "../field-error.ts";
 import { inRange } from "../field-rules.ts";
 import type { AppArmorProfile, Container, PodSpec, SeccompProfile, Sysctl } from "../generated/types.ts";
 import { validateDescendingPath } from "./path-validation.ts";
+import { validateHostProcess, validateWindowsOptions } from "./windows-validation.ts";
 
 const profileTypes = ["Localhost", "RuntimeDefault", "Unconfined"];
 const sysctlSegment = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
@@ -29,9 +30,11 @@ export function validatePodSecurity(spec: PodSpec, at: string): FieldError[] {
   errors.push(...validateSysctls(security.sysctls ?? [], spec, `${field}.sysctls`));
   errors.push(...choice(`${field}.fsGroupChangePolicy`, security.fsGroupChangePolicy, ["Always", "OnRootMismatch"]));
   errors.push(...validateSeccomp(security.seccompProfile, `${field}.seccompProfile`));
+  errors.push(...validateWindowsOptions(security.windowsOptions, `${field}.windowsOptions`));
   errors.push(...validateAppArmor(security.appArmorProfile, `${field}.appArmorProfile`));
   errors.push(...choice(`${field}.supplementalGroupsPolicy`, security.supplementalGroupsPolicy, ["Merge", "Strict"]));
   errors.push(...choice(`${field}.seLinuxChangePolicy`, security.seLinuxChangePolicy, ["MountOption", "Recursive"]));
+  errors.push(...validateHostProcess(spec, at));
   if (spec.hostUsers === false) {
     const detail = "when `pod.Spec.HostUsers` is false";
     if (spec.hostNetwork === true) errors.push(forbidden(`${at}.hostNetwork`, detail));
@@ -59,6 +62,7 @@ export function validateContainerSecurity(
       errors.push(invalidValue(at, security, detail));
     }
   }
+  errors.push(...validateWindowsOptions(security.windowsOptions, `${at}.windowsOptions`));
   return [...errors, ...validateAppArmor(security.appArmorProfile, `${at}.appArmorProfile`)];
 }
 
@@ -102,6 +106,9 @@ function validateSeccomp(profile: SeccompProfile | undefined, at: string): Field
   return errors;
 }
 
+/** As long as a path can be. */
+const longestProfile = 4095;
+
 function validateAppArmor(profile: AppArmorProfile | undefined, at: string): FieldError[] {
   if (profile === undefined) return [];
   const { type, localhostProfile } = profile;
@@ -114,9 +121,12 @@ function validateAppArmor(profile: AppArmorProfile | undefined, at: string): Fie
   }
   if (localhostProfile === undefined || localhostProfile === "")
     return [required(field, "must be set when AppArmor type is Localhost")];
-  return localhostProfile === localhostProfile.trim()
-    ? []
-    : [invalidValue(field, localhostProfile, "must not be padded with whitespace")];
+  return [
+    ...(localhostProfile === localhostProfile.trim()
+      ? []
+      : [invalidValue(field, localhostProfile, "must not be padded with whitespace")]),
+    ...(Buffer.byteLength(localhostProfile) > longestProfile ? [tooLong(field, longestProfile)] : []),
+  ];
 }
 
 function choice(at: string, value: string | undefined, choices: readonly string[]): FieldError[] {

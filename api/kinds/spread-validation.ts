@@ -3,6 +3,7 @@ import { named } from "../field-rules.ts";
 import type { TopologySpreadConstraint } from "../generated/types.ts";
 import { validateLabelSelector } from "../label-selector-validation.ts";
 import { labelKeyErrors } from "../label-validation.ts";
+import { selectedBoth, selectedTwice } from "./match-label-keys.ts";
 
 const notPositive = "must be greater than zero";
 
@@ -39,14 +40,8 @@ function validateConstraint(constraint: TopologySpreadConstraint, at: string): F
   }
   if (matchLabelKeys.length > 0 && labelSelector === undefined)
     errors.push(forbidden(`${at}.matchLabelKeys`, "must not be specified when labelSelector is not set"));
-  const selected = new Set([
-    ...Object.keys(labelSelector?.matchLabels ?? {}),
-    ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key),
-  ]);
-  matchLabelKeys.forEach((key, index) => {
-    const field = `${at}.matchLabelKeys[${index}]`;
-    errors.push(...named(field, key, labelKeyErrors));
-    if (selected.has(key)) errors.push(invalidValue(field, key, "exists in both matchLabelKeys and labelSelector"));
-  });
+  matchLabelKeys.forEach((key, index) => errors.push(...named(`${at}.matchLabelKeys[${index}]`, key, labelKeyErrors)));
+  for (const [key, index] of selectedTwice(labelSelector, matchLabelKeys))
+    errors.push(invalidValue(`${at}.matchLabelKeys[${index}]`, key, selectedBoth));
   return [...errors, ...validateLabelSelector(labelSelector, `${at}.labelSelector`)];
 }

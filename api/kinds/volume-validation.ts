@@ -1,55 +1,95 @@
 import { duplicate, forbidden, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
-import { named } from "../field-rules.ts";
-import type { DownwardAPIVolumeFile, KeyToPath, Volume, VolumeProjection } from "../generated/types.ts";
-import { dnsLabelErrors } from "../label-validation.ts";
+import { named, oneOf } from "../field-rules.ts";
+import type {
+  ClusterTrustBundleProjection,
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  Volume,
+  VolumeProjection,
+} from "../generated/types.ts";
+import { validateLabelSelector } from "../label-selector-validation.ts";
+import { dnsLabelErrors, subdomainErrors } from "../label-validation.ts";
 import { compareQuantities, parseQuantity } from "../quantity.ts";
+import { validateClaimTemplate } from "./claim-template-validation.ts";
 import { validateFieldRef, validateResourceFieldRef } from "./env-validation.ts";
 import { validateFilePath, validateNoBacksteps } from "./path-validation.ts";
+import { sourceOf, validateDriver } from "./volume-driver-validation.ts";
 
 const hostPathTypes = ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
 const fileFields = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
 
-/** What is wrong with volumes, and the names of those with which nothing is: only they can be mounted. */
-export function validateVolumes(volumes: readonly Volume[], at: string): { errors: FieldError[]; good: ReadonlySet<string> } {
+/** What is wrong with volumes, and those with which nothing is: only they can be mounted. */
+export function validateVolumes(
+  volumes: readonly Volume[],
+  at: string,
+  podName: string | undefined,
+): { errors: FieldError[]; good: ReadonlyMap<string, Volume> } {
   const errors: FieldError[] = [];
-  const good = new Set<string>();
+  const good = new Map<string, Volume>();
+  const claims = new Set(
+    volumes.filter(({ ephemeral }) => ephemeral !== undefined).map(({ name }) => `${podName ?? ""}-${name}`),
+  );
   volumes.forEach((volume, index) => {
     const field = `${at}[${index}]`;
-    const found = validateSources(volume, field);
+    const found = validateSource(volume, field, podName);
     if (!volume.name) found.push(required(`${field}.name`));
     else found.push(...named(`${field}.name`, volume.name, dnsLabelErrors));
     if (good.has(volume.name)) found.push(duplicate(`${field}.name`, volume.name));
-    if (found.length === 0) good.add(volume.name);
+    if (found.length === 0) good.set(volume.name, volume);
     errors.push(...found);
+    const claim = volume.persistentVolumeClaim?.claimName ?? "";
+    if (podName !== undefined && claims.has(claim)) {
+      const detail = "must not reference a PVC that gets created for an ephemeral volume";
+      errors.push(invalidValue(`${field}.persistentVolumeClaim.claimName`, claim, detail));
+    }
   });
   return { errors, good };
 }
 
-function validateSources(volume: Volume, at: string): FieldError[] {
-  const sources = Object.keys(volume).filter((key) => key !== "name");
-  const errors = sources.slice(1).map((extra) => forbidden(`${at}.${extra}`, "may not specify more than 1 volume type"));
-  if (sources.length === 0) return [required(at, "must specify a volume type")];
-  const { emptyDir, hostPath, configMap, secret, downwardAPI, projected, persistentVolumeClaim: claim, nfs } = volume;
+function validateSource(volume: Volume, at: string, podName: string | undefined): FieldError[] {
+  const { source, errors } = sourceOf(volume, at);
+  if (source === undefined) return [required(at, "must specify a volume type")];
+  const { emptyDir, hostPath, configMap, secret, downwardAPI, projected, ephemeral, image } = volume;
+  const field = `${at}.${source}`;
+  const isFirst = (candidate: unknown): boolean => candidate === volume[source];
   if (emptyDir?.sizeLimit !== undefined && isNegative(emptyDir.sizeLimit))
-    errors.push(forbidden(`${at}.emptyDir.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
-  if (hostPath) errors.push(...validateHostPath(hostPath, `${at}.hostPath`));
-  if (configMap) errors.push(...validateKeyed(configMap.name, "name", configMap, `${at}.configMap`));
-  if (secret) errors.push(...validateKeyed(secret.secretName, "secretName", secret, `${at}.secret`));
-  if (downwardAPI) {
-    errors.push(...validateMode(downwardAPI.defaultMode, `${at}.downwardAPI.defaultMode`));
-    for (const file of downwardAPI.items ?? []) errors.push(...validateFile(file, `${at}.downwardAPI`));
-  }
-  if (projected) {
-    errors.push(...validateMode(projected.defaultMode, `${at}.projected.defaultMode`));
-    errors.push(...validateProjections(projected.sources ?? [], `${at}.projected`));
-  }
-  if (claim && !claim.claimName) errors.push(required(`${at}.persistentVolumeClaim.claimName`));
-  if (nfs) {
-    if (!nfs.server) errors.push(required(`${at}.nfs.server`));
-    if (!nfs.path) errors.push(required(`${at}.nfs.path`));
-    if (!nfs.path.startsWith("/")) errors.push(invalidValue(`${at}.nfs.path`, nfs.path, "must be an absolute path"));
-  }
+    errors.unshift(forbidden(`${field}.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
+  if (hostPath && isFirst(hostPath)) errors.unshift(...validateHostPath(hostPath, field));
+  else if (configMap && isFirst(configMap)) errors.unshift(...validateKeyed(configMap.name, "name", configMap, field));
+  else if (secret && isFirst(secret)) errors.unshift(...validateKeyed(secret.secretName, "secretName", secret, field));
+  else if (downwardAPI && isFirst(downwardAPI))
+    errors.unshift(
+      ...validateMode(downwardAPI.defaultMode, `${field}.defaultMode`),
+      ...(downwardAPI.items ?? []).flatMap((file) => validateFile(file, field)),
+    );
+  else if (projected && isFirst(projected))
+    errors.unshift(
+      ...validateMode(projected.defaultMode, `${field}.defaultMode`),
+      ...validateProjections(projected.sources ?? [], field),
+    );
+  else if (ephemeral && isFirst(ephemeral)) errors.unshift(...validateEphemeral(volume, at, podName));
+  else if (image && isFirst(image)) errors.unshift(...validateImage(image, field, podName !== undefined));
+  else errors.unshift(...validateDriver(volume, source, at));
   return errors;
+}
+
+/** The claim is called after the pod and the volume. */
+function validateEphemeral({ name, ephemeral }: Volume, at: string, podName: string | undefined): FieldError[] {
+  const field = `${at}.ephemeral.volumeClaimTemplate`;
+  const template = ephemeral?.volumeClaimTemplate;
+  const errors = template === undefined ? [required(field)] : validateClaimTemplate(template, field);
+  if (!podName || !name) return errors;
+  const claim = `${podName}-${name}`;
+  const complaints = subdomainErrors(claim).map((complaint) => `PVC name ${JSON.stringify(claim)}: ${complaint}`);
+  return [...errors, ...complaints.map((complaint) => invalidValue(`${at}.name`, name, complaint))];
+}
+
+/** A template may leave the image to be filled in later. */
+function validateImage({ reference, pullPolicy }: NonNullable<Volume["image"]>, at: string, inPod: boolean): FieldError[] {
+  return [
+    ...(inPod && !reference ? [required(`${at}.reference`)] : []),
+    ...oneOf(`${at}.pullPolicy`, pullPolicy, ["Always", "IfNotPresent", "Never"]),
+  ];
 }
 
 function validateHostPath({ path, type }: NonNullable<Volume["hostPath"]>, at: string): FieldError[] {
@@ -131,9 +171,30 @@ function validateProjections(sources: readonly VolumeProjection[], at: string): 
         errors.push(invalidValue(lifetime, expirationSeconds, "may not specify a duration larger than 2^32 seconds"));
       errors.push(...(path ? validateFilePath(path, `${at}.path`) : [required(`${at}.path`)]));
     }
+    if (source.clusterTrustBundle) {
+      errors.push(...validateTrustBundle(source.clusterTrustBundle, `${field}.clusterTrustBundle`));
+      place(source.clusterTrustBundle.path, source.clusterTrustBundle.path);
+    }
     if (Object.keys(source).length > 1) errors.push(forbidden(field, "may not specify more than 1 volume type per source"));
   });
   return errors;
+}
+
+function validateTrustBundle(bundle: ClusterTrustBundleProjection, at: string): FieldError[] {
+  const { name, signerName, labelSelector, path } = bundle;
+  const errors: FieldError[] = [];
+  if (name !== undefined && signerName !== undefined)
+    errors.push(invalidValue(at, bundle, "only one of name and signerName may be used"));
+  else if (name !== undefined) {
+    if (name === "") errors.push(required(`${at}.name`, "must be a valid object name"));
+    if (labelSelector)
+      errors.push(invalidValue(`${at}.labelSelector`, labelSelector, "labelSelector must be unset if name is specified"));
+  } else if (signerName !== undefined) {
+    if (signerName === "") errors.push(required(`${at}.signerName`, "must be a valid signer name"));
+    errors.push(...validateLabelSelector(labelSelector, `${at}.labelSelector`));
+  } else errors.push(required(at, "either name or signerName must be specified"));
+  if (!path) errors.push(required(`${at}.path`));
+  return [...errors, ...validateFilePath(path, `${at}.path`)];
 }
 
 function validateMode(mode: number | undefined, at: string): FieldError[] {
