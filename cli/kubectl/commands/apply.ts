@@ -19,7 +19,7 @@ import type { CommandContext, ObjectCommand } from "../command.ts";
 import { CliError, throwAll, withContext } from "../failures.ts";
 import { hasFiles } from "../objects/find-targets.ts";
 import { lastApplied, lastAppliedAnnotation, withLastApplied } from "../objects/last-applied.ts";
-import { placeOf, readManifests, type Manifest } from "../objects/manifests.ts";
+import { placeOf, selectedManifests, type Manifest } from "../objects/manifests.ts";
 import {
   createObject,
   getObject,
@@ -28,7 +28,6 @@ import {
   type ObjectAddress,
   type ServerObject,
 } from "../objects/requests.ts";
-import { matchesSelector } from "../objects/matches-selector.ts";
 import { objectPrinter } from "../output/object-printer.ts";
 import { printedName } from "../output/printed-name.ts";
 
@@ -73,12 +72,8 @@ async function apply(context: CommandContext): Promise<undefined> {
   const validation = fieldValidationOf(flags);
   const output = flags.string("output");
   const printer = output === "" ? undefined : objectPrinter(output, { showManagedFields: flags.bool("show-managed-fields") });
-  const { manifests, errors: unread } = await readManifests(context);
-  const errors = [...unread];
+  const { selected, errors } = await selectedManifests(context, "apply");
   const mapper = await session.mapper();
-  const selector = flags.string("selector");
-  const selected = manifests.filter(({ object }) => selector === "" || matchesSelector(object, selector));
-  if (selected.length === 0 && errors.length === 0) throw new CliError("no objects passed to apply");
   const done: KubeObject[] = [];
   for (const manifest of selected) {
     try {

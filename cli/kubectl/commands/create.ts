@@ -14,8 +14,7 @@ import type { CommandContext, ObjectCommand } from "../command.ts";
 import { CliError, throwAll, withContext } from "../failures.ts";
 import { hasFiles } from "../objects/find-targets.ts";
 import { withLastApplied } from "../objects/last-applied.ts";
-import { matchesSelector } from "../objects/matches-selector.ts";
-import { placeOf, readManifests } from "../objects/manifests.ts";
+import { placeOf, selectedManifests } from "../objects/manifests.ts";
 import { createObject } from "../objects/requests.ts";
 import { objectPrinter } from "../output/object-printer.ts";
 import { printedName } from "../output/printed-name.ts";
@@ -58,12 +57,8 @@ async function create(context: CommandContext): Promise<undefined> {
   };
   const output = flags.string("output");
   const printer = output === "" ? undefined : objectPrinter(output, { showManagedFields: flags.bool("show-managed-fields") });
-  const { manifests, errors: unread } = await readManifests(context);
-  const errors = [...unread];
+  const { selected, errors } = await selectedManifests(context, "create");
   const mapper = await session.mapper();
-  const selector = flags.string("selector");
-  const selected = manifests.filter(({ object }) => selector === "" || matchesSelector(object, selector));
-  if (selected.length === 0 && errors.length === 0) throw new CliError("no objects passed to create");
   for (const manifest of selected) {
     try {
       const place = placeOf(manifest, mapper, session);

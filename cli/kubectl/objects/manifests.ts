@@ -8,6 +8,7 @@ import type { CommandContext } from "../command.ts";
 import { CliError } from "../failures.ts";
 import type { Session } from "../session.ts";
 import { fetchManifest } from "./fetch-manifest.ts";
+import { matchesSelector } from "./matches-selector.ts";
 
 /** One object of a file, as it is written there. */
 export interface Manifest {
@@ -68,6 +69,18 @@ export function placeOf(
     );
   }
   return { resource, namespace: given === "" ? session.namespace : given };
+}
+
+/** The objects of the command's files that its selector picks, and what was wrong with the others. @throws CliError when there are neither. */
+export async function selectedManifests(
+  context: CommandContext,
+  command: string,
+): Promise<{ readonly selected: readonly Manifest[]; readonly errors: unknown[] }> {
+  const { manifests, errors } = await readManifests(context);
+  const selector = context.flags.string("selector");
+  const selected = manifests.filter(({ object }) => selector === "" || matchesSelector(object, selector));
+  if (selected.length === 0 && errors.length === 0) throw new CliError(`no objects passed to ${command}`);
+  return { selected, errors: [...errors] };
 }
 
 /** The objects of a text, up to the first document that is none. Lists are taken apart. */
