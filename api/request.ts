@@ -46,6 +46,8 @@ export interface ApiRequest {
   readonly credentials: Credentials;
   readonly impersonate?: Impersonation;
   readonly userAgent: string;
+  /** Of a client that asks to change to another protocol: the headers that say to which, by their names in lower case. */
+  readonly upgrade?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -76,6 +78,7 @@ export type ApiResponse = {
   /** Pulling is the back-pressure; aborting the request's signal, or returning, frees everything. Batches are never empty. */
   | { readonly kind: "watch"; readonly events: AsyncIterable<readonly EncodedEvent[]> }
   | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
+  /** The headers are those of a 101. Then `upgrade` has the connection, and resolves when it is over. */
   | { readonly kind: "upgrade"; upgrade(socket: Duplex): Promise<void> }
 );
 

@@ -23,7 +23,7 @@ import { forbiddenError, forbiddenPathError, union, type Attributes, type Author
 import { nodeAuthorizer } from "./authz/node-authorizer.ts";
 import { bootstrapPolicy, policyAuthorizer } from "./authz/policy-rules.ts";
 import { resourcesOf, type DiscoveredResource } from "./discovery/resources.ts";
-import type { NodeConnection } from "./registry/pod-log.ts";
+import type { NodeConnection } from "./registry/node-access.ts";
 import type { Reader } from "./registry/reader.ts";
 import { Registry } from "./registry/registry.ts";
 import { handleResource } from "./registry/resource-handler.ts";

@@ -12,6 +12,7 @@ import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { readBody } from "./read-request.ts";
 import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts";
 import { isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
+import { serveUpgrade, upgradeHeaders } from "./serve-upgrade.ts";
 import { bearerOf, isWebSocketRequest, serveWatch } from "./watch-over-web-socket.ts";
 import { acceptsGzip, writeResponse } from "./write-response.ts";
 
@@ -29,6 +30,7 @@ interface Asked {
   readonly query: URLSearchParams;
   readonly credentials: Credentials;
   readonly isLong: boolean;
+  readonly upgrade?: Readonly<Record<string, string>>;
 }
 
 const drainPollMs = 20;
@@ -58,12 +60,11 @@ export class ApiDispatcher {
     return true;
   }
 
-  /** A watch over a WebSocket; whatever else wants to be upgraded is answered as if it had not asked. */
+  /** A watch over a WebSocket, or what is a protocol of its own; whatever else wants to be upgraded is answered as if it had not asked. */
   upgrade(request: IncomingMessage, response: ServerResponse, socket: Duplex, head: Buffer): boolean {
     const url = splitUrl(request.url ?? "/");
     if (!isResourcePath(url.path)) return false;
-    const overWebSocket = isWebSocketRequest(request) ? { socket, head } : undefined;
-    void this.#serve(request, response, url.path, url.query, overWebSocket);
+    void this.#serve(request, response, url.path, url.query, { socket, head });
     return true;
   }
 
@@ -81,7 +82,7 @@ export class ApiDispatcher {
     response: ServerResponse,
     path: string,
     queryText: string,
-    webSocket?: { readonly socket: Duplex; readonly head: Buffer },
+    connection?: { readonly socket: Duplex; readonly head: Buffer },
   ): Promise<void> {
     const { server, clock, metrics } = this.#options;
     const began = clock.monotonic();
@@ -96,15 +97,18 @@ export class ApiDispatcher {
     let code = 0;
     try {
       if (this.#draining) throw goingError(response);
-      asked = this.#asked(request, path, new URLSearchParams(queryText));
+      asked = this.#asked(request, path, new URLSearchParams(queryText), connection !== undefined);
       const labels = this.#labelsOf(asked);
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
       const sent = (events: number): void => metrics.sent(labels, events);
-      if (webSocket !== undefined && answer.kind === "watch") {
-        response.detachSocket(webSocket.socket as Socket);
+      if (connection !== undefined && answer.kind === "upgrade") {
         code = 101;
-        await serveWatch(request, webSocket.socket, webSocket.head, answer.events, { ended, sent });
+        await serveUpgrade(response, answer, connection.socket, connection.head, ended);
+      } else if (connection !== undefined && answer.kind === "watch" && isWebSocketRequest(request)) {
+        response.detachSocket(connection.socket as Socket);
+        code = 101;
+        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, sent });
       } else {
         const gzip = acceptsGzip(request.headers["accept-encoding"]);
         await writeResponse(response, answer, { signal: gone.signal, gzip, sent });
@@ -133,7 +137,7 @@ export class ApiDispatcher {
     }
   }
 
-  #asked(request: IncomingMessage, path: string, query: URLSearchParams): Asked {
+  #asked(request: IncomingMessage, path: string, query: URLSearchParams, wantsUpgrade: boolean): Asked {
     const target = parseResourcePath(path);
     if (target === undefined) throw new Error(`${path} is not a resource's path`);
     const verb = verbOf(request.method ?? "GET", target, query);
@@ -145,6 +149,7 @@ export class ApiDispatcher {
       query,
       credentials: token !== undefined && credentials.kind === "anonymous" ? { kind: "bearer", token } : credentials,
       isLong: isLongRunning(verb, target),
+      ...(wantsUpgrade && { upgrade: upgradeHeaders(request) }),
     };
   }
 
@@ -171,8 +176,13 @@ export class ApiDispatcher {
     return this.#ask(request, asked, ended.signal);
   }
 
-  async #ask(request: IncomingMessage, { target, verb, query, credentials }: Asked, signal: AbortSignal): Promise<ApiResponse> {
-    const body = request.method === "GET" ? undefined : await readBody(request);
+  async #ask(
+    request: IncomingMessage,
+    { target, verb, query, credentials, upgrade }: Asked,
+    signal: AbortSignal,
+  ): Promise<ApiResponse> {
+    // What follows a request for another protocol is that protocol's already.
+    const body = request.method === "GET" || upgrade !== undefined ? undefined : await readBody(request);
     const impersonate = impersonationOf(request);
     const call: ApiRequest = {
       verb,
@@ -184,6 +194,7 @@ export class ApiDispatcher {
       credentials,
       ...(impersonate && { impersonate }),
       userAgent: request.headers["user-agent"] ?? "",
+      ...(upgrade && { upgrade }),
       signal,
     };
     return this.#options.server.handle(call);

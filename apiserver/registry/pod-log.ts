@@ -1,20 +1,10 @@
 import type { Pod } from "#api/generated/types";
 import type { KubeObject, Stored } from "#api/object";
 import type { ApiResponse } from "#api/request";
-import { nodes } from "#api/resource-type";
-import { notFound, StatusError } from "#api/status";
+import { StatusError } from "#api/status";
+import { nodeAddress, type NodeConnection } from "./node-access.ts";
 import type { Reader } from "./reader.ts";
 import type { Subresource } from "./subresource.ts";
-
-/** Speaks to the agent of a node. @throws StatusError as the agent answered, or ServiceUnavailable when it cannot be reached. */
-export interface NodeConnection {
-  stream(
-    node: { readonly address: string; readonly port: number },
-    path: string,
-    query: URLSearchParams,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array>>;
-}
 
 const options = [
   "follow",
@@ -75,14 +65,6 @@ function containerOf(pod: Stored<Pod & KubeObject>, wanted: string): string {
   }
   if ([...regular, ...init].includes(wanted)) return wanted;
   throw new StatusError("BadRequest", `container ${wanted} is not valid for pod ${name}`);
-}
-
-function nodeAddress(nodeName: string, reader: Reader): { address: string; port: number } {
-  const node = reader.get(nodes, { namespace: "", name: nodeName });
-  if (node === undefined) throw notFound(nodes, nodeName);
-  const address = node.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
-  if (address === undefined) throw new StatusError("ServiceUnavailable", `node ${nodeName} has not reported an address yet`);
-  return { address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250 };
 }
 
 function checkNumber(pod: Stored<KubeObject>, field: string, value: string | null): void {

@@ -18,7 +18,7 @@ import { atVersion, listObjects } from "./list-objects.ts";
 import { checkVersion } from "./list-options.ts";
 import { parsePatch } from "./patch-object.ts";
 import { placed } from "./object-meta.ts";
-import type { NodeConnection } from "./pod-log.ts";
+import type { NodeConnection } from "./node-access.ts";
 import { documentTypeOf, objectFrom, parseDocument, type DocumentType } from "./read-body.ts";
 import { dryRunOf, fieldManagerOf, fieldValidationOf } from "./request-options.ts";
 import type { Reader } from "./reader.ts";

@@ -40,13 +40,15 @@ describe("the agent's server", () => {
       systemClock,
       systemRandom,
     );
+    const runtime = new FakeRuntime({ clock: systemClock });
     server = new AgentServer({
       tls: { ...own, ca: authority.cert },
       address: "127.0.0.1",
       port: 0,
       parts: {
         directories: { pods: folder, logs: folder },
-        runtimeState: new RuntimeState(new FakeRuntime({ clock: systemClock })),
+        runtime,
+        runtimeState: new RuntimeState(runtime),
         clock: systemClock,
         log: silentLogger,
         signal: stop.signal,

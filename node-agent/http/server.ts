@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -6,6 +7,7 @@ import express, { type NextFunction, type Request, type Response } from "express
 import { StatusError } from "#api/status";
 import type { AgentParts } from "../agent-parts.ts";
 import type { PodManager } from "../pod-manager.ts";
+import { refuseUpgrade, Sessions } from "./exec/sessions.ts";
 import { serveContainerLogs } from "./container-logs.ts";
 
 /** PEM. `ca` signs the clients that may come. */
@@ -19,7 +21,7 @@ export interface AgentServerOptions {
   readonly tls: ServerTls;
   readonly address: string;
   readonly port: number;
-  readonly parts: Pick<AgentParts, "directories" | "runtimeState" | "clock" | "log" | "signal">;
+  readonly parts: Pick<AgentParts, "directories" | "runtimeState" | "runtime" | "clock" | "log" | "signal">;
   readonly pods: Pick<PodManager, "find">;
 }
 
@@ -31,6 +33,7 @@ const allowedGroup = "system:masters";
 export class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #server: Server;
+  readonly #sessions: Sessions;
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
@@ -42,9 +45,17 @@ export class AgentServer {
       response.type("text/plain").send("ok");
     });
     app.get("/containerLogs/:namespace/:pod/:container", (request, response) => serveContainerLogs(request, response, options));
+    app.all(["/exec/*rest", "/attach/*rest"], () => {
+      throw new StatusError("BadRequest", "Upgrade request required");
+    });
     app.use(answerError(options.parts));
     this.#server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2" }, app);
     this.#server.keepAliveTimeout = 120_000;
+    this.#sessions = new Sessions(options);
+    this.#server.on("upgrade", (request, socket, head) => {
+      if (isAllowed(request)) this.#sessions.serve(request, socket, head);
+      else refuseUpgrade(socket, 403, forbidden(request));
+    });
   }
 
   /** The port it listens on. */
@@ -61,19 +72,24 @@ export class AgentServer {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeAllConnections();
+    await this.#sessions.close();
     await closed;
   }
 }
 
 function authorize(request: Request, response: Response, next: NextFunction): void {
-  const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-  const groups = [subject.O].flat();
-  if (subject.CN === allowedUser || groups.includes(allowedGroup)) next();
-  else
-    response
-      .status(403)
-      .type("text/plain")
-      .send(`Forbidden (user=${[subject.CN].flat().join()}, verb=${request.method}, path=${request.path})`);
+  if (isAllowed(request)) next();
+  else response.status(403).type("text/plain").send(forbidden(request));
+}
+
+function isAllowed({ socket }: IncomingMessage): boolean {
+  const { subject } = (socket as TLSSocket).getPeerCertificate();
+  return subject.CN === allowedUser || [subject.O].flat().includes(allowedGroup);
+}
+
+function forbidden({ socket, method = "", url = "" }: IncomingMessage): string {
+  const { subject } = (socket as TLSSocket).getPeerCertificate();
+  return `Forbidden (user=${[subject.CN].flat().join()}, verb=${method}, path=${url.replace(/\?.*$/, "")})`;
 }
 
 function answerError({ log }: Pick<AgentParts, "log">) {

@@ -133,10 +133,11 @@ export class Containers {
   }
 
   /** Another process like the container's own: same user, environment and confinement. crun's own defaults would be root's. */
-  async execProcess(id: string, command: readonly string[]): Promise<OciProcess> {
+  async execProcess(id: string, command: readonly string[], terminal = false): Promise<OciProcess> {
     const spec = await readJsonFile<OciSpec>(join(this.#options.records.folderOf(id), "config.json"));
     if (spec === undefined) throw new RuntimeError("RuntimeUnavailable", `container ${id} has no specification`);
-    return { ...spec.process, args: command, terminal: false };
+    const { env } = spec.process;
+    return { ...spec.process, args: command, terminal, env: terminal ? [...env, "TERM=xterm"] : env };
   }
 
   /** What is true of it now; an exit that was not known yet is written down. */

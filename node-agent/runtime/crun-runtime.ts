@@ -7,6 +7,7 @@ import type { ContainerCgroups } from "../cgroups/cgroups.ts";
 import type { ImageService } from "../images/image-service.ts";
 import { ociResources } from "./bundle.ts";
 import { Containers } from "./containers.ts";
+import { beginExec } from "./begin-exec.ts";
 import { ExitDirectory } from "./exit-directory.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { OciRuntime } from "./oci-runtime.ts";
@@ -18,6 +19,8 @@ import type {
   ContainerResources,
   ContainerRuntime,
   ContainerStats,
+  ExecOptions,
+  ExecProcess,
   ExecResult,
   PodNetwork,
   RuntimeInfo,
@@ -187,6 +190,16 @@ export class CrunRuntime implements ContainerRuntime {
     const process = await this.#containers.execProcess(id, command);
     const filePrefix = join(this.#records.folderOf(id), `exec-${++this.#execs}`);
     return this.#oci.exec(id, process, { ...options, filePrefix });
+  }
+
+  async openExec(id: string, options: ExecOptions): Promise<ExecProcess> {
+    const record = this.#records.get(id);
+    const state = record === undefined ? "gone" : (await this.#containers.observe(record)).state;
+    if (state !== "running") throw new RuntimeError("ExecError", `container ${id} is not running`);
+    const process = await this.#containers.execProcess(id, options.command, options.tty);
+    const filePrefix = join(this.#records.folderOf(id), `exec-${++this.#execs}`);
+    const { clock } = this.#options;
+    return beginExec({ oci: this.#oci, clock, id, process, filePrefix, stdin: options.stdin });
   }
 
   async *changes(signal: AbortSignal): AsyncIterable<void> {

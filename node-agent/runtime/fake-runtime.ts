@@ -1,9 +1,12 @@
+import { PassThrough, Readable } from "node:stream";
 import type { Clock } from "#base/clock";
 import {
   type Container,
   type ContainerConfig,
   type ContainerRuntime,
   type ContainerStats,
+  type ExecOptions,
+  type ExecProcess,
   type ExecResult,
   RuntimeError,
   type Sandbox,
@@ -169,6 +172,19 @@ export class FakeRuntime implements ContainerRuntime {
   async exec(id: string, command: readonly string[]): Promise<ExecResult> {
     this.#throwIfUnavailable();
     return this.execResult(id, command);
+  }
+
+  async openExec(id: string, { command, stdin }: ExecOptions): Promise<ExecProcess> {
+    this.#throwIfUnavailable();
+    const { exitCode = 137, stdout, stderr } = this.execResult(id, command);
+    return {
+      ...(stdin && { stdin: new PassThrough().resume() }),
+      stdout: Readable.from([stdout]),
+      stderr: Readable.from([stderr]),
+      exit: Promise.resolve(exitCode),
+      resize: () => undefined,
+      kill: async () => undefined,
+    };
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<void> {

@@ -6,6 +6,12 @@ export interface ProcessIdentity {
   readonly startTime: number;
 }
 
+interface Stat {
+  readonly state: string;
+  readonly session: number;
+  readonly startTime: number;
+}
+
 /** @returns undefined when there is no such process */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readStat(pid);
@@ -32,13 +38,22 @@ export async function listProcessIds(): Promise<readonly number[]> {
   return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-/** The command name in parentheses may itself hold spaces and parentheses. */
-export function parseStat(text: string): { state: string; startTime: number } {
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", startTime: Number(fields[19]) };
+/** Every live process of a session, the leader among them. */
+export async function sessionMembers(session: number): Promise<readonly ProcessIdentity[]> {
+  const all = await Promise.all((await listProcessIds()).map(async (pid) => ({ pid, stat: await readStat(pid) })));
+  return all.flatMap(({ pid, stat }) => {
+    const isMember = stat?.session === session && stat.state !== "Z" && stat.state !== "X";
+    return isMember ? [{ pid, startTime: stat.startTime }] : [];
+  });
 }
 
-async function readStat(pid: number): Promise<{ state: string; startTime: number } | undefined> {
+/** The command name in parentheses may itself hold spaces and parentheses. */
+export function parseStat(text: string): Stat {
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", session: Number(fields[3]), startTime: Number(fields[19]) };
+}
+
+async function readStat(pid: number): Promise<Stat | undefined> {
   try {
     return parseStat(await readFile(`/proc/${pid}/stat`, "utf8"));
   } catch {

@@ -1,3 +1,5 @@
+import type { Readable, Writable } from "node:stream";
+
 /**
  * Runs containers on this machine. Cut like the CRI (runtime.v1), so that crun under conmon and a real containerd both fit.
  *
@@ -31,6 +33,8 @@ export interface ContainerRuntime {
   stats(): Promise<readonly ContainerStats[]>;
   /** Runs a command to its end and keeps at most 64 KiB of each output; what exceeds `timeoutMs` is killed. */
   exec(id: string, command: readonly string[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
+  /** Begins a command in a running container. Its streams and its end are the caller's from then on. @throws RuntimeError when it cannot be started */
+  openExec(id: string, options: ExecOptions): Promise<ExecProcess>;
   /** Yields whenever something may have changed without being asked for (a container exited). Level-triggered: look at `list`. */
   changes(signal: AbortSignal): AsyncIterable<void>;
 }
@@ -158,6 +162,35 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+export interface ExecOptions {
+  readonly command: readonly string[];
+  /** Absent: its input is empty. */
+  readonly stdin: boolean;
+  /** It gets a terminal, and both outputs are one. */
+  readonly tty: boolean;
+}
+
+/** A command that runs beside a container's own. Reading no output holds it up; nothing of it is kept in between. */
+export interface ExecProcess {
+  /** Ending it ends the command's input, unless that is a terminal. */
+  readonly stdin?: Writable;
+  /** Ends when whatever the command began has closed it, too. */
+  readonly stdout: Readable;
+  /** Absent with a terminal. */
+  readonly stderr?: Readable;
+  /** The exit code; as shells have it, 128 and the number of the signal that ended it. Never rejects. */
+  readonly exit: Promise<number>;
+  /** Without a terminal: nothing happens. */
+  resize(size: TerminalSize): void;
+  /** Ends it at once, with everything of its session, and closes its streams. Resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** The `reason`s are what kubectl shows of a waiting container. */
 export class RuntimeError extends Error {
   override readonly name = "RuntimeError";
@@ -167,6 +200,7 @@ export class RuntimeError extends Error {
     | "RunContainerError"
     | "CreateContainerConfigError"
     | "CreatePodSandboxError"
+    | "ExecError"
     | "RuntimeUnavailable";
 
   constructor(reason: RuntimeError["reason"], message: string, options?: ErrorOptions) {

@@ -71,7 +71,8 @@ export function deviceOf(rdev: number): { major: number; minor: number } {
   };
 }
 
-function check(call: string, result: number, ignored: readonly string[] = []): void {
+/** For the calls of other files. @throws SyscallError unless the code is among the ignored */
+export function check(call: string, result: number, ignored: readonly string[] = []): void {
   if (result !== -1) return;
   const error = new SyscallError(call, koffi.errno());
   if (!ignored.includes(error.code)) throw error;

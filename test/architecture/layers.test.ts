@@ -47,7 +47,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   "reflect-metadata": ["cluster/pki/"],
   rxjs: ["client/", "controller-manager/", "scheduler/"],
   "tar-stream": ["node-agent/images/", "cluster/"],
-  ws: ["apiserver/http/"],
+  ws: ["apiserver/http/", "node-agent/http/exec/"],
 };
 
 const files = sourceFiles(Object.keys(layers));

@@ -1,0 +1,66 @@
+import type { Clock } from "#base/clock";
+import { pipeline } from "node:stream/promises";
+import type { ContainerRuntime, ExecProcess } from "../../runtime/runtime.ts";
+import { exitStatus, failureStatus } from "./exec-status.ts";
+import type { ExecStreams } from "./exec-streams.ts";
+
+const pingMs = 5000;
+
+/** Joins a command with its client until one of them ends; then neither is left. */
+export async function runExec(
+  runtime: Pick<ContainerRuntime, "openExec">,
+  { containerId, command, tty }: { readonly containerId: string; readonly command: readonly string[]; readonly tty: boolean },
+  streams: ExecStreams,
+  clock: Clock,
+): Promise<void> {
+  void keepAlive(streams, clock);
+  let process: ExecProcess;
+  try {
+    process = await runtime.openExec(containerId, { command, stdin: streams.stdin !== undefined, tty });
+  } catch (error) {
+    await streams.finish(failureStatus(error));
+    return;
+  }
+  try {
+    await streams.finish(exitStatus(await joined(process, streams)));
+  } catch (error) {
+    if (!streams.closed.aborted) await streams.finish(failureStatus(error));
+  } finally {
+    await process.kill();
+    streams.destroy();
+  }
+}
+
+/** The exit code, with everything the command said on its way. Rejects when the client goes. */
+async function joined(process: ExecProcess, streams: ExecStreams): Promise<number> {
+  const { closed } = streams;
+  streams.onResize((size) => process.resize(size));
+  if (streams.stdin !== undefined && process.stdin !== undefined) {
+    // A command need not read all its input, and ends without waiting for it.
+    void pipeline(streams.stdin, process.stdin).catch(() => undefined);
+  }
+  const outputs = [
+    [process.stdout, streams.stdout],
+    [process.stderr, streams.stderr],
+  ] as const;
+  const sent = outputs.map(([from, to]) => {
+    if (from === undefined) return undefined;
+    if (to !== undefined) return pipeline(from, to, { signal: closed });
+    from.resume();
+    return undefined;
+  });
+  const gone = new Promise<never>((_resolve, reject) => {
+    const leave = (): void => reject(new Error("the client has gone"));
+    if (closed.aborted) leave();
+    else closed.addEventListener("abort", leave, { once: true });
+  });
+  const [code] = await Promise.race([Promise.all([process.exit, ...sent]), gone]);
+  return code;
+}
+
+async function keepAlive(streams: ExecStreams, clock: Clock): Promise<void> {
+  while (!streams.closed.aborted) {
+    streams.ping();
+    await clock.sleep(pingMs, streams.closed).catch(() => undefined);
+  }
+}

@@ -1,0 +1,151 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { PassThrough, type Readable } from "node:stream";
+import type { Clock } from "#base/clock";
+import type { OciProcess } from "./bundle.ts";
+import { ConsoleSocket } from "./console-socket.ts";
+import type { OciRuntime } from "./oci-runtime.ts";
+import { identifyProcess, sessionMembers, signalProcess, type ProcessIdentity } from "./process-table.ts";
+import { RuntimeError, type ExecProcess } from "./runtime.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+
+export interface BeginExecOptions {
+  readonly oci: Pick<OciRuntime, "binary" | "globalArguments">;
+  readonly clock: Clock;
+  /** Of the container. */
+  readonly id: string;
+  readonly process: OciProcess;
+  /** Of files this call may write and removes again. */
+  readonly filePrefix: string;
+  readonly stdin: boolean;
+}
+
+const pollMs = 2;
+const killedCode = 137;
+
+/** Resolves once the command runs, so that what the runtime says of one that does not is never taken for the command's output. */
+export async function beginExec(options: BeginExecOptions): Promise<ExecProcess> {
+  const { oci, id, process, filePrefix, stdin, clock } = options;
+  const [processFile, pidFile, logFile] = [`${filePrefix}.json`, `${filePrefix}.pid`, `${filePrefix}.log`];
+  await writeFile(processFile, JSON.stringify(process), { mode: 0o600 });
+  const consoleSocket = process.terminal ? new ConsoleSocket(`${filePrefix}.sock`) : undefined;
+  const consoleArguments = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket.path];
+  try {
+    // In a session of its own, by which everything that it begins is found again.
+    const child = spawn(
+      oci.binary,
+      [
+        ...oci.globalArguments,
+        "--log",
+        logFile,
+        "--log-format",
+        "json",
+        "exec",
+        "--process",
+        processFile,
+        "--pid-file",
+        pidFile,
+        ...consoleArguments,
+        id,
+      ],
+      { stdio: [stdin && !process.terminal ? "pipe" : "ignore", "pipe", "pipe"], detached: true },
+    );
+    const outputs = { stdout: kept(child.stdout), stderr: kept(child.stderr) };
+    const exit = exitOf(child);
+    const started = await waitForStart(child, { pidFile, consoleSocket, clock });
+    if (started.command !== undefined) {
+      const terminal = started.master === undefined ? undefined : openTerminal(started.master, clock);
+      return running(child, outputs, exit, started.command, terminal);
+    }
+    if (started.master !== undefined) closeSync(started.master);
+    throw new RuntimeError("ExecError", await whatWentWrong(logFile));
+  } finally {
+    consoleSocket?.close();
+    await Promise.all([processFile, pidFile, logFile].map((file) => rm(file, { force: true })));
+  }
+}
+
+function running(
+  child: ChildProcess,
+  outputs: Outputs,
+  exit: Promise<number>,
+  command: ProcessIdentity,
+  terminal: Terminal | undefined,
+): ExecProcess {
+  const { stdin } = child;
+  const { stdout, stderr } = outputs;
+  // A command may end without reading its input.
+  stdin?.on("error", () => undefined);
+  if (terminal !== undefined) for (const output of [stdout, stderr]) output.resume();
+  return {
+    ...(terminal === undefined ? { ...outputs, ...(stdin && { stdin }) } : { stdin: terminal.input, stdout: terminal.output }),
+    exit,
+    resize: (size) => terminal?.resize(size),
+    kill: async () => {
+      await killSessions(child.pid ?? command.pid, command);
+      const streams = [stdin, child.stdout, child.stderr, stdout, stderr, terminal?.input, terminal?.output];
+      for (const stream of streams) stream?.destroy();
+      await exit;
+    },
+  };
+}
+
+interface Outputs {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
+
+/** Node throws away what nobody reads of a child that has ended; what has passed through this stays until it is read. */
+function kept(output: Readable | null): Readable {
+  if (output === null) throw new Error("the outputs are not pipes");
+  return output.pipe(new PassThrough({ highWaterMark: 64 * 1024 }));
+}
+
+/** With a terminal the command leads a session of its own, without one it is of the runtime's. The runtime ends after its command, having reaped it. */
+async function killSessions(runtime: number, command: ProcessIdentity): Promise<void> {
+  const members = [command, ...(await sessionMembers(runtime)), ...(await sessionMembers(command.pid))];
+  await Promise.all(members.filter(({ pid }) => pid !== runtime).map((member) => signalProcess(member, "SIGKILL")));
+}
+
+interface Started {
+  /** Absent: the runtime has ended without starting it. */
+  readonly command?: ProcessIdentity;
+  readonly master?: number;
+}
+
+async function waitForStart(
+  child: ChildProcess,
+  { pidFile, consoleSocket, clock }: { pidFile: string; consoleSocket: ConsoleSocket | undefined; clock: Clock },
+): Promise<Started> {
+  let master: number | undefined;
+  for (;;) {
+    const hasEnded = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+    master ??= consoleSocket?.receive();
+    const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
+    if (pid > 0 && (consoleSocket === undefined || master !== undefined)) {
+      // Gone already: an identity that matches no process.
+      const command = (await identifyProcess(pid)) ?? { pid, startTime: 0 };
+      return { command, ...(master !== undefined && { master }) };
+    }
+    if (hasEnded) return { ...(master !== undefined && { master }) };
+    await clock.sleep(pollMs);
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(killedCode));
+    child.once("exit", (code) => resolve(code ?? killedCode));
+  });
+}
+
+/** The runtime's last words, in the form that crun and runc share. */
+async function whatWentWrong(logFile: string): Promise<string> {
+  const lines = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n");
+  try {
+    return (JSON.parse(lines.at(-1) ?? "") as { readonly msg: string }).msg;
+  } catch {
+    return "the runtime gave no reason";
+  }
+}
