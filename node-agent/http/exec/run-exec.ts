@@ -1,4 +1,5 @@
 import type { Clock } from "#base/clock";
+import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ContainerRuntime, ExecProcess } from "../../runtime/runtime.ts";
 import { exitStatus, failureStatus } from "./exec-status.ts";
@@ -35,10 +36,7 @@ export async function runExec(
 async function joined(process: ExecProcess, streams: ExecStreams): Promise<number> {
   const { closed } = streams;
   streams.onResize((size) => process.resize(size));
-  if (streams.stdin !== undefined && process.stdin !== undefined) {
-    // A command need not read all its input, and ends without waiting for it.
-    void pipeline(streams.stdin, process.stdin).catch(() => undefined);
-  }
+  if (streams.stdin !== undefined && process.stdin !== undefined) feed(streams.stdin, process.stdin);
   const outputs = [
     [process.stdout, streams.stdout],
     [process.stderr, streams.stderr],
@@ -56,6 +54,17 @@ async function joined(process: ExecProcess, streams: ExecStreams): Promise<numbe
   });
   const [code] = await Promise.race([Promise.all([process.exit, ...sent]), gone]);
   return code;
+}
+
+/** What comes for a command that has closed its input, or is gone, is dropped: what comes behind it must still be seen. */
+function feed(from: Readable, to: Writable): void {
+  const drop = (): void => {
+    from.unpipe(to);
+    from.resume();
+  };
+  to.once("error", drop);
+  to.once("close", drop);
+  from.pipe(to);
 }
 
 async function keepAlive(streams: ExecStreams, clock: Clock): Promise<void> {

@@ -6,7 +6,8 @@ import type { Container } from "../../runtime/runtime.ts";
 import type { AgentServerOptions } from "../server.ts";
 import type { ExecStreams, WantedStreams } from "./exec-streams.ts";
 import { runExec } from "./run-exec.ts";
-import { isWebSocketUpgrade, speaksChannels, webSocketStreams } from "./web-socket-streams.ts";
+import { checkSpdyProtocol, isSpdyUpgrade, spdyStreams } from "./spdy-streams.ts";
+import { checkChannels, isWebSocketUpgrade, webSocketStreams } from "./web-socket-streams.ts";
 
 type Options = Pick<AgentServerOptions, "parts" | "pods">;
 
@@ -54,6 +55,7 @@ export class Sessions {
     const wanted = wantedStreams(url.searchParams);
     const { id } = await this.#runningContainer(target);
     const streams = await this.#streams(request, socket, head, wanted);
+    if (streams === undefined) return;
     this.#open.add(streams);
     try {
       const { runtime, clock } = this.#options.parts;
@@ -63,10 +65,19 @@ export class Sessions {
     }
   }
 
-  async #streams(request: IncomingMessage, socket: Duplex, head: Buffer, wanted: WantedStreams): Promise<ExecStreams> {
-    if (!isWebSocketUpgrade(request)) throw new StatusError("BadRequest", "unable to upgrade: the protocol is not known");
-    if (!speaksChannels(request)) throw new StatusError("BadRequest", "unable to upgrade: no version of the protocol in common");
-    return webSocketStreams(request, socket, head, wanted);
+  async #streams(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    wanted: WantedStreams,
+  ): Promise<ExecStreams | undefined> {
+    if (isWebSocketUpgrade(request)) {
+      checkChannels(request);
+      return webSocketStreams(request, socket, head, wanted);
+    }
+    if (!isSpdyUpgrade(request)) throw new StatusError("BadRequest", "unable to upgrade: the protocol is not known");
+    checkSpdyProtocol(request);
+    return spdyStreams(socket, head, wanted, this.#options.parts.clock);
   }
 
   /** The attempt that runs now. @throws StatusError with upstream's words */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { Readable, Writable, type Duplex } from "node:stream";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { Status } from "#api/generated/types";
+import { StatusError } from "#api/status";
 import type { TerminalSize } from "../../runtime/runtime.ts";
 import { parseTerminalSize, type ExecStreams, type WantedStreams } from "./exec-streams.ts";
 
@@ -24,10 +25,12 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** Whether the client speaks a version that is spoken here. */
-export function speaksChannels({ headers }: IncomingMessage): boolean {
+/** @throws StatusError Forbidden, when the client speaks no version that is spoken here */
+export function checkChannels({ headers }: IncomingMessage): void {
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
-  return protocols.some((protocol) => offered.includes(protocol));
+  if (protocols.some((protocol) => offered.includes(protocol))) return;
+  const words = `client supports [${offered.join(" ")}], server accepts [${protocols.join(" ")}]`;
+  throw new StatusError("Forbidden", `unable to upgrade: unable to negotiate protocol: ${words}`);
 }
 
 /** Takes the connection over. */
@@ -53,7 +56,7 @@ class WebSocketStreams implements ExecStreams {
 
   constructor(client: WebSocket, wanted: WantedStreams) {
     this.#client = client;
-    if (wanted.stdin) this.stdin = new Readable({ highWaterMark, read: () => client.resume(), destroy: dropping(client) });
+    if (wanted.stdin) this.stdin = new Readable({ highWaterMark, read: () => client.resume() });
     if (wanted.stdout) this.stdout = this.#output(channels.stdout);
     if (wanted.stderr) this.stderr = this.#output(channels.stderr);
     client.on("message", (data) => this.#received(bytesOf(data)));
@@ -84,9 +87,9 @@ class WebSocketStreams implements ExecStreams {
       else this.closed.addEventListener("abort", () => resolve(), { once: true });
     });
     // What of its input nobody read must not keep the client's own farewell from being seen.
-    this.#client.removeAllListeners("message");
+    this.stdin?.unpipe();
+    this.stdin?.resume();
     this.#client.close(1000);
-    this.#client.resume();
     await over;
   }
 
@@ -111,10 +114,9 @@ class WebSocketStreams implements ExecStreams {
     }
   }
 
-  /** What comes for a command that has closed its input is dropped: what comes behind it must still be seen. */
   #input(payload: Buffer): void {
     const { stdin } = this;
-    if (payload.length === 0 || stdin === undefined || stdin.destroyed || this.#inputEnded) return;
+    if (payload.length === 0 || stdin === undefined || this.#inputEnded) return;
     if (!stdin.push(payload)) this.#client.pause();
   }
 
@@ -141,13 +143,6 @@ class WebSocketStreams implements ExecStreams {
       });
     });
   }
-}
-
-function dropping(client: WebSocket) {
-  return (error: Error | null, done: (error: Error | null) => void): void => {
-    client.resume();
-    done(error);
-  };
 }
 
 function bytesOf(data: RawData): Buffer {
