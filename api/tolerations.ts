@@ -5,7 +5,7 @@ export function tolerates(tolerations: readonly Toleration[], taint: Taint): boo
   return tolerations.some((toleration) => toleratesTaint(toleration, taint));
 }
 
-export function toleratesTaint({ key = "", effect = "", operator = "Equal", value = "" }: Toleration, taint: Taint): boolean {
+function toleratesTaint({ key = "", effect = "", operator = "Equal", value = "" }: Toleration, taint: Taint): boolean {
   if (effect !== "" && effect !== taint.effect) return false;
   // Without a key it tolerates all keys, which only Exists may say.
   if (key !== "" && key !== taint.key) return false;
