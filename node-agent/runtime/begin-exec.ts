@@ -6,7 +6,7 @@ import type { Clock } from "#base/clock";
 import type { OciProcess } from "./bundle.ts";
 import { ConsoleSocket } from "./console-socket.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
-import { identifyProcess, sessionMembers, signalProcess, type ProcessIdentity } from "./process-table.ts";
+import { identifyProcess, sessionMembers, sessionOf, signalProcess, type ProcessIdentity } from "./process-table.ts";
 import { RuntimeError, type ExecProcess } from "./runtime.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
@@ -32,23 +32,13 @@ export async function beginExec(options: BeginExecOptions): Promise<ExecProcess>
   const consoleSocket = process.terminal ? new ConsoleSocket(`${filePrefix}.sock`) : undefined;
   const consoleArguments = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket.path];
   try {
-    // In a session of its own, by which everything that it begins is found again.
     const child = spawn(
       oci.binary,
       [
-        ...oci.globalArguments,
-        "--log",
-        logFile,
-        "--log-format",
-        "json",
-        "exec",
-        "--process",
-        processFile,
-        "--pid-file",
-        pidFile,
-        ...consoleArguments,
-        id,
+        ...[...oci.globalArguments, "--log", logFile, "--log-format", "json"],
+        ...["exec", "--process", processFile, "--pid-file", pidFile, ...consoleArguments, id],
       ],
+      // Signals to this process and its group are not for it.
       { stdio: [stdin && !process.terminal ? "pipe" : "ignore", "pipe", "pipe"], detached: true },
     );
     const outputs = { stdout: kept(child.stdout), stderr: kept(child.stderr) };
@@ -70,7 +60,7 @@ function running(
   child: ChildProcess,
   outputs: Outputs,
   exit: Promise<number>,
-  command: ProcessIdentity,
+  command: Command,
   terminal: Terminal | undefined,
 ): ExecProcess {
   const { stdin } = child;
@@ -83,7 +73,7 @@ function running(
     exit,
     resize: (size) => terminal?.resize(size),
     kill: async () => {
-      await killSessions(child.pid ?? command.pid, command);
+      await killSession(command);
       const streams = [stdin, child.stdout, child.stderr, stdout, stderr, terminal?.input, terminal?.output];
       for (const stream of streams) stream?.destroy();
       await exit;
@@ -102,15 +92,21 @@ function kept(output: Readable | null): Readable {
   return output.pipe(new PassThrough({ highWaterMark: 64 * 1024 }));
 }
 
-/** With a terminal the command leads a session of its own, without one it is of the runtime's. The runtime ends after its command, having reaped it. */
-async function killSessions(runtime: number, command: ProcessIdentity): Promise<void> {
-  const members = [command, ...(await sessionMembers(runtime)), ...(await sessionMembers(command.pid))];
-  await Promise.all(members.filter(({ pid }) => pid !== runtime).map((member) => signalProcess(member, "SIGKILL")));
+/** The runtime gives each command a session of its own, ends after it, and has reaped it then. */
+async function killSession({ process, session }: Command): Promise<void> {
+  const members = session === undefined ? [] : await sessionMembers(session);
+  await Promise.all([process, ...members].map((member) => signalProcess(member, "SIGKILL")));
+}
+
+interface Command {
+  readonly process: ProcessIdentity;
+  /** Unknown of one that ended at once. */
+  readonly session?: number;
 }
 
 interface Started {
   /** Absent: the runtime has ended without starting it. */
-  readonly command?: ProcessIdentity;
+  readonly command?: Command;
   readonly master?: number;
 }
 
@@ -124,9 +120,10 @@ async function waitForStart(
     master ??= consoleSocket?.receive();
     const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
     if (pid > 0 && (consoleSocket === undefined || master !== undefined)) {
+      const session = await sessionOf(pid);
       // Gone already: an identity that matches no process.
-      const command = (await identifyProcess(pid)) ?? { pid, startTime: 0 };
-      return { command, ...(master !== undefined && { master }) };
+      const process = (await identifyProcess(pid)) ?? { pid, startTime: 0 };
+      return { command: { process, ...(session !== undefined && { session }) }, ...(master !== undefined && { master }) };
     }
     if (hasEnded) return { ...(master !== undefined && { master }) };
     await clock.sleep(pollMs);

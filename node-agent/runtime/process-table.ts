@@ -38,6 +38,11 @@ export async function listProcessIds(): Promise<readonly number[]> {
   return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
+/** @returns undefined when there is no such process */
+export async function sessionOf(pid: number): Promise<number | undefined> {
+  return (await readStat(pid))?.session;
+}
+
 /** Every live process of a session, the leader among them. */
 export async function sessionMembers(session: number): Promise<readonly ProcessIdentity[]> {
   const all = await Promise.all((await listProcessIds()).map(async (pid) => ({ pid, stat: await readStat(pid) })));

@@ -39,8 +39,12 @@ describe("beside its resources an API server", () => {
       categories: ["all"],
     });
     expect(resources.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["pods/binding", "pods/log", "pods/status", "namespaces/finalize", "nodes/status"]),
+      expect.arrayContaining(["pods/binding", "pods/exec", "pods/log", "pods/status", "namespaces/finalize", "nodes/status"]),
     );
+    expect(resources.find(({ name }) => name === "pods/exec")).toMatchObject({
+      kind: "PodExecOptions",
+      verbs: ["create", "get"],
+    });
     const apps = await api.request("GET", "/apis/apps/v1");
     expect((apps.body.resources as { name: string }[]).find(({ name }) => name === "deployments/scale")).toMatchObject({
       kind: "Scale",

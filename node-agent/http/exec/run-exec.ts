@@ -5,7 +5,7 @@ import type { ContainerRuntime, ExecProcess } from "../../runtime/runtime.ts";
 import { exitStatus, failureStatus } from "./exec-status.ts";
 import type { ExecStreams } from "./exec-streams.ts";
 
-const pingMs = 5000;
+const pingMs = 3000;
 
 /** Joins a command with its client until one of them ends; then neither is left. */
 export async function runExec(
@@ -23,11 +23,13 @@ export async function runExec(
     return;
   }
   try {
-    await streams.finish(exitStatus(await joined(process, streams)));
+    const code = await joined(process, streams);
+    // What the command left behind runs on, as a daemon does.
+    await streams.finish(exitStatus(code));
   } catch (error) {
+    await process.kill();
     if (!streams.closed.aborted) await streams.finish(failureStatus(error));
   } finally {
-    await process.kill();
     streams.destroy();
   }
 }
