@@ -7,8 +7,10 @@ export function oneOf(field: string, value: string | undefined, choices: readonl
   return choices.includes(value) ? [] : [notSupported(field, value, choices)];
 }
 
-export function named(field: string, value: string, rule: (name: string) => string[]): FieldError[] {
-  return rule(value).map((complaint) => invalidValue(field, value, complaint));
+/** What is absent is empty, as Go has it. */
+export function named(field: string, value: string | undefined, rule: (name: string) => string[]): FieldError[] {
+  const name = value ?? "";
+  return rule(name).map((complaint) => invalidValue(field, name, complaint));
 }
 
 export function negative(field: string, value: number): FieldError {
@@ -19,15 +21,18 @@ export function nonNegative(field: string, value: number | undefined): FieldErro
   return value !== undefined && value < 0 ? [negative(field, value)] : [];
 }
 
-export function inRange(field: string, value: number, least: number, most: number): FieldError[] {
-  return value >= least && value <= most ? [] : [invalidValue(field, value, `must be between ${least} and ${most}, inclusive`)];
+export function inRange(field: string, value: number | undefined, least: number, most: number): FieldError[] {
+  const number = value ?? 0;
+  return number >= least && number <= most
+    ? []
+    : [invalidValue(field, number, `must be between ${least} and ${most}, inclusive`)];
 }
 
-export function portNumber(field: string, value: number): FieldError[] {
+export function portNumber(field: string, value: number | undefined): FieldError[] {
   return inRange(field, value, 1, 65535);
 }
 
-export function ipAddress(field: string, text: string): FieldError[] {
+export function ipAddress(field: string, text = ""): FieldError[] {
   return isIP(text) === 0 ? [invalidValue(field, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")] : [];
 }
 

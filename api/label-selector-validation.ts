@@ -1,4 +1,5 @@
 import { forbidden, invalidValue, required, type FieldError } from "./field-error.ts";
+import { named } from "./field-rules.ts";
 import type { LabelSelector } from "./generated/types.ts";
 import { labelKeyErrors, labelValueErrors } from "./label-validation.ts";
 import { validateLabels } from "./metadata-validation.ts";
@@ -22,7 +23,7 @@ export function validateLabelSelector(selector: LabelSelector | undefined, at: s
       default:
         errors.push(invalidValue(`${field}.operator`, expression.operator, "not a valid selector operator"));
     }
-    for (const complaint of labelKeyErrors(expression.key)) errors.push(invalidValue(`${field}.key`, expression.key, complaint));
+    errors.push(...named(`${field}.key`, expression.key, labelKeyErrors));
     values.forEach((value, at) => {
       for (const complaint of labelValueErrors(value)) errors.push(invalidValue(`${field}.values[${at}]`, value, complaint));
     });

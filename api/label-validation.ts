@@ -31,7 +31,7 @@ const dnsLabelPattern = whole(dns1123Label);
 const subdomainPattern = whole(dns1123Subdomain);
 
 /** What is wrong with a "qualified name" (`[prefix/]name`), in upstream's words: labels, annotations, finalizers, resource names. */
-export function labelKeyErrors(key: string): string[] {
+export function labelKeyErrors(key = ""): string[] {
   const parts = key.split("/");
   if (parts.length > 2) {
     return [`a valid label key ${labelKeyRule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
@@ -42,17 +42,17 @@ export function labelKeyErrors(key: string): string[] {
 }
 
 /** What is wrong with a label's value, in upstream's words. */
-export function labelValueErrors(value: string): string[] {
+export function labelValueErrors(value = ""): string[] {
   return check(value, 63, labelValuePattern, labelValueRule);
 }
 
 /** What is wrong with an RFC 1123 subdomain, in upstream's words: most objects' names. */
-export function subdomainErrors(value: string): string[] {
+export function subdomainErrors(value = ""): string[] {
   return check(value, 253, subdomainPattern, subdomainRule);
 }
 
 /** What is wrong with an RFC 1123 label, in upstream's words: names of namespaces, containers, volumes. */
-export function dnsLabelErrors(value: string): string[] {
+export function dnsLabelErrors(value = ""): string[] {
   return check(value, 63, dnsLabelPattern, subdomainPattern.test(value) ? "must not contain dots" : dnsLabelRule);
 }
 

@@ -42,6 +42,14 @@ describe("metadata", () => {
         'metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"a","uid":"1"}: /v1, Kind=Event is disallowed from being an owner',
       ],
     ],
+    [{ managedFields: [{ operation: "Apply", fieldsType: "FieldsV1" }, { operation: "Update" }] }, []],
+    [
+      { managedFields: [{ operation: "Merge", fieldsType: "FieldsV2" }] },
+      [
+        'metadata.managedFields.operation: Invalid value: "Merge": must be `Apply` or `Update`',
+        'metadata.managedFields.fieldsType: Invalid value: "FieldsV2": must be `FieldsV1`',
+      ],
+    ],
   ])("%j", (metadata, expected) => {
     expect(validateMetadata({ name: "a", ...metadata }, false).map(text)).toEqual(expected);
   });

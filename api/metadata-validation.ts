@@ -5,7 +5,11 @@ import { labelKeyErrors, labelValueErrors, subdomainErrors } from "./label-valid
 const annotationsLimit = 256 * 1024;
 
 /** The rules every object's metadata obeys (upstream: apimachinery/pkg/api/validation/objectmeta.go). */
-export function validateMetadata(metadata: ObjectMeta, namespaced: boolean, validateName = subdomainErrors): FieldError[] {
+export function validateMetadata(
+  metadata: ObjectMeta,
+  namespaced: boolean,
+  validateName: (name: string) => string[] = subdomainErrors,
+): FieldError[] {
   const errors: FieldError[] = [];
   if (metadata.generateName !== undefined && metadata.generateName !== "") {
     // What is appended ends the name well, so a prefix may end in a hyphen.
@@ -33,6 +37,12 @@ export function validateMetadata(metadata: ObjectMeta, namespaced: boolean, vali
     errors.push(invalidValue("metadata.finalizers", finalizers, detail));
   }
   finalizers.forEach((finalizer, index) => errors.push(...validateFinalizer(finalizer, `metadata.finalizers[${index}]`)));
+  for (const { operation, fieldsType } of metadata.managedFields ?? []) {
+    if (operation !== "Apply" && operation !== "Update")
+      errors.push(invalidValue("metadata.managedFields.operation", operation ?? "", "must be `Apply` or `Update`"));
+    if (fieldsType !== undefined && fieldsType !== "" && fieldsType !== "FieldsV1")
+      errors.push(invalidValue("metadata.managedFields.fieldsType", fieldsType, "must be `FieldsV1`"));
+  }
   return errors;
 }
 

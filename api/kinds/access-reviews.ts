@@ -1,5 +1,5 @@
 import type { ReviewDefinition } from "../definition.ts";
-import { invalidValue, type FieldError } from "../field-error.ts";
+import { invalidValue, required, type FieldError } from "../field-error.ts";
 import type {
   LocalSubjectAccessReview,
   ObjectMeta,
@@ -74,7 +74,25 @@ function exactlyOne({ resourceAttributes, nonResourceAttributes }: Partial<SelfS
     const message = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
     return [invalidValue("spec.resourceAttributes", null, message)];
   }
-  return [];
+  return [
+    ...validateSelector(resourceAttributes?.fieldSelector, "spec.resourceAttributes.fieldSelector"),
+    ...validateSelector(resourceAttributes?.labelSelector, "spec.resourceAttributes.labelSelector"),
+  ];
+}
+
+interface Selecting {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly unknown[];
+}
+
+/** As text or in parts (upstream: validateFieldSelectorAttributes in pkg/apis/authorization/validation). */
+function validateSelector(selector: Selecting | undefined, at: string): FieldError[] {
+  if (selector === undefined) return [];
+  const { rawSelector = "", requirements = [] } = selector;
+  if (rawSelector !== "" && requirements.length > 0)
+    return [invalidValue(`${at}.rawSelector`, rawSelector, "may not specified at the same time as requirements")];
+  if (rawSelector !== "" || requirements.length > 0) return [];
+  return [required(`${at}.requirements`, `when ${at} is specified, requirements or rawSelector is required`)];
 }
 
 function someSubject({ user = "", groups = [] }: Partial<SubjectAccessReviewSpec>): FieldError[] {

@@ -19,7 +19,8 @@ export const configMapDefinition: ResourceDefinition<ConfigMap> = {
     if (old.immutable !== true) return [];
     const errors: FieldError[] = [];
     if (next.immutable !== true) errors.push(forbidden("immutable", "field is immutable when `immutable` is set"));
-    if (!isDeepStrictEqual(next.data, old.data)) errors.push(forbidden("data", "field is immutable when `immutable` is set"));
+    if (!isDeepStrictEqual(next.data ?? {}, old.data ?? {}))
+      errors.push(forbidden("data", "field is immutable when `immutable` is set"));
     if (!isDeepStrictEqual(next.binaryData, old.binaryData))
       errors.push(forbidden("binaryData", "field is immutable when `immutable` is set"));
     return errors;

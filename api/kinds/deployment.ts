@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "../definition.ts";
 import { forbidden, invalidValue, notSupported, type FieldError } from "../field-error.ts";
 import { nonNegative } from "../field-rules.ts";
@@ -6,8 +7,13 @@ import { isPercentage } from "../int-or-string.ts";
 import { compileLabelSelector, formatLabelSelector } from "../label-selector.ts";
 import { deployments } from "../resource-type.ts";
 import { age, ageColumn, column, workloadCells, workloadColumns } from "../table-cells.ts";
-import { unimplementedFields } from "./pod-fields.ts";
-import { defaultTemplate, validateSameSelector, validateSelectorAndTemplate } from "./workload-validation.ts";
+import {
+  defaultTemplate,
+  templateWarnings,
+  validateReplicaCounts,
+  validateSameSelector,
+  validateSelectorAndTemplate,
+} from "./workload-validation.ts";
 
 const specOf = (deployment: Deployment): DeploymentSpec => deployment.spec ?? ({} as DeploymentSpec);
 
@@ -35,12 +41,15 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
   },
   prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
   validate: validateDeployment,
+  // Its ReplicaSets repeat its annotations, so that these count as much as the spec.
+  prepareForUpdate: (next, old, subresource) => {
+    if (subresource !== undefined || isDeepStrictEqual(next.metadata.annotations ?? {}, old.metadata.annotations ?? {}))
+      return next;
+    return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+  },
   validateUpdate: (next, old, subresource) =>
-    subresource === "status" ? [] : validateSameSelector(next.spec?.selector, old.spec?.selector),
-  warnings: (deployment) =>
-    unimplementedFields(specOf(deployment).template.spec ?? { containers: [] }).map(
-      (path) => `spec.template.spec.${path}: not implemented yet by this node agent, ignored`,
-    ),
+    subresource === "status" ? validateStatus(next, old) : validateSameSelector(next.spec?.selector, old.spec?.selector),
+  warnings: templateWarnings,
   tableColumns: [
     column("Ready", "How many replicas are ready, of how many wanted."),
     column("Up-to-date", "Replicas made from the newest template.", { type: "string" }),
@@ -88,6 +97,19 @@ function validateDeployment(deployment: Deployment): FieldError[] {
   if (deadline !== undefined && deadline <= minReadySeconds) {
     errors.push(invalidValue("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"));
   }
+  return errors;
+}
+
+/** Upstream: ValidateDeploymentStatusUpdate. */
+function validateStatus({ status = {} }: Deployment, { status: before = {} }: Deployment): FieldError[] {
+  const errors = validateReplicaCounts(
+    status,
+    ["updatedReplicas", "readyReplicas", "availableReplicas"],
+    ["unavailableReplicas", "terminatingReplicas", "observedGeneration", "collisionCount"],
+  );
+  const { collisionCount: count } = status;
+  if (before.collisionCount !== undefined && (count === undefined || count < before.collisionCount))
+    errors.push(invalidValue("status.collisionCount", count, "cannot be decremented"));
   return errors;
 }
 

@@ -18,8 +18,10 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
       ports: slice.ports.map((port) => ({ ...port, name: port.name ?? "", protocol: port.protocol ?? "TCP" })),
     }),
   }),
+  prepareForCreate: withoutTopology,
   // Its labels say whose endpoints these are, so that they count as much as the endpoints.
-  prepareForUpdate: (next, old) => {
+  prepareForUpdate: (given, old) => {
+    const next = isDeepStrictEqual(given.endpoints, old.endpoints) ? given : withoutTopology(given);
     if (isDeepStrictEqual(next.metadata.labels ?? {}, old.metadata.labels ?? {})) return next;
     return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
   },
@@ -38,6 +40,12 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
     age(metadata.creationTimestamp, now),
   ],
 };
+
+/** Only v1beta1 could say it. */
+function withoutTopology(slice: EndpointSlice): EndpointSlice {
+  const endpoints = (slice as Partial<EndpointSlice>).endpoints?.map(({ deprecatedTopology: _, ...endpoint }) => endpoint);
+  return { ...slice, ...(endpoints && { endpoints }) };
+}
 
 function portText({ port, name }: DiscoveryEndpointPort): string {
   return port === undefined ? (name ?? "*") : `${port}`;

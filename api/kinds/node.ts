@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "../definition.ts";
 import { duplicate, forbidden, invalidValue, type FieldError } from "../field-error.ts";
-import { cidr, oneOf } from "../field-rules.ts";
+import { cidr, named, oneOf } from "../field-rules.ts";
 import type { Node, Taint } from "../generated/types.ts";
 import { labelValueErrors, labelKeyErrors } from "../label-validation.ts";
 import { compareQuantities, parseQuantity } from "../quantity.ts";
 import { nodes } from "../resource-type.ts";
 import { age, ageColumn, column } from "../table-cells.ts";
+import { comesInWholes } from "./resources-validation.ts";
 
 const rolePrefix = "node-role.kubernetes.io/";
 
@@ -19,13 +20,23 @@ export const nodeDefinition: ResourceDefinition<Node> = {
   // An agent registers its node together with the first status.
   prepareForCreate: (node) => node,
   withDefaults: (node) => {
-    if (node.status?.capacity === undefined || node.status.allocatable !== undefined) return node;
-    return { ...node, status: { ...node.status, allocatable: node.status.capacity } };
+    const { spec, status } = node;
+    const ranges = podRanges(spec ?? {});
+    return {
+      ...node,
+      ...(ranges !== undefined && { spec: { ...spec, ...ranges } }),
+      ...(status?.capacity !== undefined &&
+        status.allocatable === undefined && { status: { ...status, allocatable: status.capacity } }),
+    };
   },
   // Upstream says of taints that they are wrong below metadata, and so do we.
-  validate: (node) => [...validateTaints(node.spec?.taints ?? [], "metadata.taints"), ...validateCidrs(node)],
+  validate: (node) => [
+    ...validateTaints(node.spec?.taints ?? [], "metadata.taints"),
+    ...validateResources(node),
+    ...validateCidrs(node),
+  ],
   validateUpdate: (next, old, subresource) => {
-    const errors = validateStatus(next);
+    const errors = [...(subresource === undefined ? [] : validateResources(next)), ...validateAddresses(next)];
     if (subresource !== undefined) return errors;
     const podCidrsSet = (old.spec?.podCIDRs ?? []).length > 0;
     if (podCidrsSet && !isDeepStrictEqual(next.spec?.podCIDRs, old.spec?.podCIDRs)) {
@@ -34,6 +45,8 @@ export const nodeDefinition: ResourceDefinition<Node> = {
     if (old.spec?.providerID && next.spec?.providerID !== old.spec.providerID) {
       errors.push(forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid'));
     }
+    if ((next.spec?.externalID ?? "") !== (old.spec?.externalID ?? ""))
+      errors.push(forbidden("spec.externalID", "may not be updated"));
     return errors;
   },
   selectableFields: (node) => ({ "spec.unschedulable": String(node.spec?.unschedulable ?? false) }),
@@ -66,7 +79,7 @@ function validateTaints(taints: readonly Taint[], at: string): FieldError[] {
   const seen = new Set<string>();
   taints.forEach((taint, index) => {
     const field = `${at}[${index}]`;
-    for (const complaint of labelKeyErrors(taint.key)) errors.push(invalidValue(`${field}.key`, taint.key, complaint));
+    errors.push(...named(`${field}.key`, taint.key, labelKeyErrors));
     const complaints = labelValueErrors(taint.value ?? "");
     if (complaints.length > 0) errors.push(invalidValue(`${field}.value`, taint.value, complaints.join(";")));
     errors.push(...oneOf(`${field}.effect`, taint.effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"]));
@@ -88,19 +101,33 @@ function validateCidrs(node: Node): FieldError[] {
   return errors;
 }
 
-function validateStatus({ status }: Node): FieldError[] {
+function validateResources({ status }: Node): FieldError[] {
   const errors: FieldError[] = [];
   for (const field of ["capacity", "allocatable"] as const) {
     for (const [resource, quantity] of Object.entries(status?.[field] ?? {})) {
-      if (compareQuantities(parseQuantity(quantity), parseQuantity(0)) >= 0) continue;
-      errors.push(invalidValue(`status.${field}.${resource}`, String(quantity), "must be greater than or equal to 0"));
+      const at = `status.${field}.${resource}`;
+      const amount = parseQuantity(quantity);
+      if (compareQuantities(amount, parseQuantity(0)) < 0)
+        errors.push(invalidValue(at, String(quantity), "must be greater than or equal to 0"));
+      if (comesInWholes(resource) && amount.nanos % 1_000_000_000n !== 0n)
+        errors.push(invalidValue(at, String(quantity), "must be an integer"));
     }
   }
-  const addresses = (status?.addresses ?? []).map(({ type, address }) => JSON.stringify({ type, address }));
-  addresses.forEach((address, index) => {
-    if (addresses.indexOf(address) < index) errors.push(duplicate(`status.addresses[${index}]`, JSON.parse(address) as unknown));
-  });
   return errors;
+}
+
+function validateAddresses({ status }: Node): FieldError[] {
+  const addresses = (status?.addresses ?? []).map(({ type, address }) => JSON.stringify({ type, address }));
+  return addresses.flatMap((address, index) =>
+    addresses.indexOf(address) < index ? [duplicate(`status.addresses[${index}]`, JSON.parse(address) as unknown)] : [],
+  );
+}
+
+/** One range is the first of the list, and where both are said the one counts (upstream: the conversions of NodeSpec). */
+function podRanges({ podCIDR, podCIDRs = [] }: NonNullable<Node["spec"]>): NonNullable<Node["spec"]> | undefined {
+  const [first] = podCIDRs;
+  if (!podCIDR) return first === undefined ? undefined : { podCIDR: first };
+  return first === podCIDR ? undefined : { podCIDRs: [podCIDR] };
 }
 
 function statusText(node: Node): string {

@@ -4,8 +4,13 @@ import type { ReplicaSet, ReplicaSetSpec } from "../generated/types.ts";
 import { compileLabelSelector, formatLabelSelector } from "../label-selector.ts";
 import { replicaSets } from "../resource-type.ts";
 import { age, ageColumn, column, workloadCells, workloadColumns } from "../table-cells.ts";
-import { unimplementedFields } from "./pod-fields.ts";
-import { defaultTemplate, validateSameSelector, validateSelectorAndTemplate } from "./workload-validation.ts";
+import {
+  defaultTemplate,
+  templateWarnings,
+  validateReplicaCounts,
+  validateSameSelector,
+  validateSelectorAndTemplate,
+} from "./workload-validation.ts";
 
 const specOf = (replicaSet: ReplicaSet): ReplicaSetSpec => replicaSet.spec ?? ({} as ReplicaSetSpec);
 
@@ -31,14 +36,16 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
     ];
   },
   validateUpdate: (next, old, subresource) =>
-    subresource === "status" ? [] : validateSameSelector(next.spec?.selector, old.spec?.selector),
+    subresource === "status"
+      ? validateReplicaCounts(
+          next.status ?? {},
+          ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+          ["terminatingReplicas", "observedGeneration"],
+        )
+      : validateSameSelector(next.spec?.selector, old.spec?.selector),
   // A controller's ReplicaSet repeats what was said of its Deployment.
-  warnings: (replicaSet) =>
-    (replicaSet.metadata.ownerReferences ?? []).length > 0
-      ? []
-      : unimplementedFields(specOf(replicaSet).template?.spec ?? { containers: [] }).map(
-          (path) => `spec.template.spec.${path}: not implemented yet by this node agent, ignored`,
-        ),
+  warnings: (replicaSet, old) =>
+    (replicaSet.metadata.ownerReferences ?? []).length > 0 ? [] : templateWarnings(replicaSet, old),
   tableColumns: [
     column("Desired", "How many pods it should have.", { type: "integer" }),
     column("Current", "How many it has.", { type: "integer" }),

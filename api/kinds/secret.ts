@@ -56,8 +56,9 @@ function validateSecret(secret: Secret): FieldError[] {
   for (const key of requiredKeys[secret.type ?? ""] ?? []) {
     const isEmptyKey = key === "ssh-privatekey" && data[key] === "";
     if (!Object.hasOwn(data, key) || isEmptyKey) errors.push(required(`data[${key}]`));
-    else if (key.startsWith(".docker") && !isJson(data[key] ?? "")) {
-      errors.push(invalidValue(`data[${key}]`, "<secret contents redacted>", "invalid character found where JSON was expected"));
+    else if (key.startsWith(".docker")) {
+      const problem = whyNoObject(Buffer.from(data[key] ?? "", "base64").toString());
+      if (problem !== undefined) errors.push(invalidValue(`data[${key}]`, "<secret contents redacted>", problem));
     }
   }
   if (secret.type === "kubernetes.io/basic-auth" && !Object.hasOwn(data, "username") && !Object.hasOwn(data, "password")) {
@@ -71,11 +72,18 @@ function validateSecret(secret: Secret): FieldError[] {
   return errors;
 }
 
-function isJson(base64: string): boolean {
+/** In the words of Go's decoder, as far as they give nothing of the secret away. */
+function whyNoObject(text: string): string | undefined {
+  let value: unknown;
   try {
-    JSON.parse(Buffer.from(base64, "base64").toString());
-    return true;
+    value = JSON.parse(text);
   } catch {
-    return false;
+    const [first] = text.trim();
+    if (first === undefined) return "unexpected end of JSON input";
+    if ('{["-0123456789tfn'.includes(first)) return "invalid character found where JSON was expected";
+    return `invalid character '${first}' looking for beginning of value`;
   }
+  if (typeof value === "object" && !Array.isArray(value)) return undefined;
+  const kind = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  return `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`;
 }

@@ -68,7 +68,7 @@ export function validateContainerSecurity(
 
 function validateSysctls(sysctls: readonly Sysctl[], spec: PodSpec, at: string): FieldError[] {
   const seen = new Set<string>();
-  return sysctls.flatMap(({ name }, index) => {
+  return sysctls.flatMap(({ name = "" }: Partial<Sysctl>, index) => {
     const field = `${at}[${index}].name`;
     const errors: FieldError[] = [];
     if (!name) errors.push(required(field));

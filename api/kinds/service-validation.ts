@@ -1,5 +1,6 @@
+import { isIP } from "node:net";
 import { duplicate, forbidden, invalidValue, notSupported, required, type FieldError } from "../field-error.ts";
-import { ipAddress, named, notSpecialAddress, oneOf, portNumber } from "../field-rules.ts";
+import { cidr, ipAddress, named, notSpecialAddress, oneOf, portNumber } from "../field-rules.ts";
 import type { Service, ServicePort, ServiceSpec } from "../generated/types.ts";
 import { dnsLabelErrors, labelKeyErrors, subdomainErrors } from "../label-validation.ts";
 import { validateLabels } from "../metadata-validation.ts";
@@ -11,8 +12,8 @@ const longestAffinitySeconds = 86_400;
 export function validateService(service: Service): FieldError[] {
   const spec = service.spec ?? {};
   const ports = spec.ports ?? [];
-  const isHeadless = spec.clusterIP === "None";
-  const errors: FieldError[] = [];
+  const isHeadless = isHeadlessService(spec);
+  const errors = validateTopologyAnnotations(service.metadata.annotations ?? {});
   if (ports.length === 0 && !isHeadless && spec.type !== "ExternalName") errors.push(required("spec.ports"));
   if (isHeadless && (spec.type === "LoadBalancer" || spec.type === "NodePort"))
     errors.push(invalidValue("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
@@ -28,7 +29,17 @@ export function validateService(service: Service): FieldError[] {
         errors.push(forbidden(`spec.ports[${index}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
     });
   }
-  return [...errors, ...validatePolicies(spec)];
+  return [...errors, ...validateSourceRanges(service), ...validateLoadBalancerClass(spec), ...validatePolicies(spec)];
+}
+
+/** Without an address of its own: clients find the pods behind it. */
+export function isHeadlessService({ clusterIPs = [] }: ServiceSpec): boolean {
+  return clusterIPs.length === 1 && clusterIPs[0] === "None";
+}
+
+/** Whether a balancer outside must ask which nodes have a pod behind the Service. */
+export function needsHealthCheck({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === "LoadBalancer" && externalTrafficPolicy === "Local";
 }
 
 /** Whether traffic from outside the cluster can arrive. */
@@ -75,13 +86,44 @@ function validatePorts(ports: readonly ServicePort[]): FieldError[] {
 }
 
 function validateAffinity({ sessionAffinity, sessionAffinityConfig: config }: ServiceSpec): FieldError[] {
+  const field = "spec.sessionAffinityConfig";
   if (sessionAffinity === "None" && config !== undefined)
-    return [forbidden("spec.sessionAffinityConfig", "must not be set when session affinity is None")];
+    return [forbidden(field, "must not be set when session affinity is None")];
   if (sessionAffinity !== "ClientIP") return [];
   const seconds = config?.clientIP?.timeoutSeconds ?? 0;
   if (seconds > 0 && seconds <= longestAffinitySeconds) return [];
   const detail = `must be greater than 0 and less than ${longestAffinitySeconds}`;
-  return [invalidValue("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, detail)];
+  return [invalidValue(`${field}.clientIP.timeoutSeconds`, seconds, detail)];
+}
+
+const hints = "service.kubernetes.io/topology-aware-hints";
+const mode = "service.kubernetes.io/topology-mode";
+const ranges = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+function validateTopologyAnnotations(annotations: Readonly<Record<string, string>>): FieldError[] {
+  const value = annotations[mode];
+  if (value === undefined || annotations[hints] === undefined || value === annotations[hints]) return [];
+  return [invalidValue(`metadata.annotations[${mode}]`, value, `must match annotations[${hints}] when both are specified`)];
+}
+
+/** In the field or, before there was one, in an annotation; with spaces around them, as the annotation always had them. */
+function validateSourceRanges({ metadata, spec = {} }: Service): FieldError[] {
+  const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
+  const { loadBalancerSourceRanges: listed = [], type } = spec;
+  const field = listed.length > 0 ? "spec.LoadBalancerSourceRanges" : `metadata.annotations[${ranges}]`;
+  const annotation = metadata.annotations?.[ranges];
+  if (listed.length === 0 && annotation === undefined) return [];
+  const errors = type === "LoadBalancer" ? [] : [forbidden(field, onlyBalanced)];
+  if (listed.length > 0) return [...errors, ...listed.flatMap((range, index) => cidr(`${field}[${index}]`, range.trim()))];
+  const text = (annotation ?? "").trim();
+  return [...errors, ...(text === "" ? [] : text.split(",").flatMap((range) => cidr(field, range.trim())))];
+}
+
+function validateLoadBalancerClass({ type, loadBalancerClass }: ServiceSpec): FieldError[] {
+  const field = "spec.loadBalancerClass";
+  if (loadBalancerClass === undefined) return [];
+  if (type === "LoadBalancer") return named(field, loadBalancerClass, labelKeyErrors);
+  return [forbidden(field, "may only be used when `type` is 'LoadBalancer'")];
 }
 
 function validateAddresses(spec: ServiceSpec): FieldError[] {
@@ -91,20 +133,43 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
     return malformed.length > 0 ? malformed : notSpecialAddress(field, address);
   });
   if (spec.type === "ExternalName") return errors;
-  const { clusterIP = "", clusterIPs = [] } = spec;
-  if (clusterIP !== "" && clusterIPs.length > 0 && clusterIPs[0] !== clusterIP)
-    errors.push(invalidValue("spec.clusterIPs", clusterIPs, "first value must match `clusterIP`"));
-  clusterIPs.forEach((address, index) => {
-    if (index > 0 || address !== "None") errors.push(...ipAddress(`spec.clusterIPs[${index}]`, address));
-  });
-  if (clusterIPs.length > 2) errors.push(invalidValue("spec.clusterIPs", clusterIPs, "may only hold up to 2 values"));
-  (spec.ipFamilies ?? []).forEach((family, index) => {
+  return [...errors, ...validateClusterAddresses(spec)];
+}
+
+/** Upstream: ValidateServiceClusterIPsRelatedFields. */
+function validateClusterAddresses(spec: ServiceSpec): FieldError[] {
+  const { clusterIP = "", clusterIPs = [], ipFamilies = [] } = spec;
+  const at = "spec.clusterIPs";
+  const errors: FieldError[] = [];
+  if (clusterIP === "" && clusterIPs.length > 0)
+    errors.push(invalidValue(at, clusterIPs, "must be empty when `clusterIP` is not specified"));
+  if (clusterIP !== "" && clusterIPs.length === 0) errors.push(required(at));
+  else if (clusterIP !== "" && clusterIPs[0] !== clusterIP)
+    errors.push(invalidValue(at, clusterIPs, "first value must match `clusterIP`"));
+  ipFamilies.forEach((family, index) => {
     if (family !== "IPv4" && family !== "IPv6") errors.push(notSupported(`spec.ipFamilies[${index}]`, family, ["IPv4", "IPv6"]));
-    if ((spec.ipFamilies ?? []).indexOf(family) < index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
+    if (ipFamilies.indexOf(family) < index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
   });
   const policies = ["PreferDualStack", "RequireDualStack", "SingleStack"];
   if (spec.ipFamilyPolicy !== undefined && !policies.includes(spec.ipFamilyPolicy))
     errors.push(notSupported("spec.ipFamilyPolicy", spec.ipFamilyPolicy, policies));
+  const malformed = clusterIPs.flatMap((address, index) => {
+    if (index > 0 || address !== "None") return ipAddress(`${at}[${index}]`, address);
+    return clusterIPs.length > 1 ? [invalidValue(at, clusterIPs, "'None' must be the first and only value")] : [];
+  });
+  errors.push(...malformed);
+  if (clusterIPs.length > 2) errors.push(invalidValue(at, clusterIPs, "may only hold up to 2 values"));
+  if (malformed.length > 0) return errors;
+  if (clusterIPs.length > 1 && new Set(clusterIPs.map((address) => isIP(address))).size < 2)
+    errors.push(invalidValue(at, clusterIPs, "may specify no more than one IP for each IP family"));
+  if (isHeadlessService(spec)) return errors;
+  clusterIPs.slice(0, ipFamilies.length).forEach((address, index) => {
+    const family = ipFamilies[index] ?? "";
+    if ((family === "IPv4" && isIP(address) === 6) || (family === "IPv6" && isIP(address) === 4)) {
+      const detail = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``;
+      errors.push(invalidValue(`${at}[${index}]`, address, detail));
+    }
+  });
   return errors;
 }
 
@@ -114,11 +179,14 @@ function validatePolicies(spec: ServiceSpec): FieldError[] {
   const { externalTrafficPolicy: external, internalTrafficPolicy: internal, trafficDistribution: distribution } = spec;
   if (spec.allocateLoadBalancerNodePorts !== undefined && spec.type !== "LoadBalancer")
     errors.push(forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
-  if ((spec.loadBalancerSourceRanges ?? []).length > 0 && spec.type !== "LoadBalancer")
-    errors.push(forbidden("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
   if (isExternal) errors.push(...oneOf("spec.externalTrafficPolicy", external, ["Cluster", "Local"]));
   else if (external)
     errors.push(invalidValue("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services"));
+  const { healthCheckNodePort = 0 } = spec;
+  if (healthCheckNodePort !== 0 && !needsHealthCheck(spec)) {
+    const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalidValue("spec.healthCheckNodePort", healthCheckNodePort, detail));
+  } else if (healthCheckNodePort !== 0) errors.push(...portNumber("spec.healthCheckNodePort", healthCheckNodePort));
   if (internal !== undefined && internal !== "Cluster" && internal !== "Local")
     errors.push(notSupported("spec.internalTrafficPolicy", internal, ["Cluster", "Local"]));
   const distributions = ["PreferClose", "PreferSameNode", "PreferSameZone"];

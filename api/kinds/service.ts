@@ -3,7 +3,9 @@ import type { Service, ServicePort, ServiceSpec } from "../generated/types.ts";
 import { validateDns1035Label } from "../name-validation.ts";
 import { services } from "../resource-type.ts";
 import { age, ageColumn, column } from "../table-cells.ts";
+import { keepAllocated, validateServiceStatus, validateServiceUpdate, withFirstAddress } from "./service-update.ts";
 import { isExternallyAccessible, validateService } from "./service-validation.ts";
+import { serviceWarnings } from "./service-warnings.ts";
 
 const specOf = (service: Service): ServiceSpec => service.spec ?? {};
 
@@ -16,13 +18,23 @@ export const serviceDefinition: ResourceDefinition<Service> = {
   hasStatus: true,
   answersDeleted: true,
   validateName: validateDns1035Label,
-  withDefaults: (service) => ({ ...service, spec: defaultSpec(specOf(service)) }),
-  prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+  withDefaults: (service) => ({ ...defaultBalancer(service), spec: defaultSpec(specOf(service)) }),
+  prepareForCreate: (service) => ({
+    ...service,
+    spec: withFirstAddress(specOf(service)),
+    status: { loadBalancer: {} },
+  }),
+  prepareForUpdate: (next, old, subresource) =>
+    subresource === "status" ? next : { ...next, spec: keepAllocated(specOf(next), specOf(old)) },
   validate: validateService,
-  warnings: (_service, old) =>
-    old === undefined
+  validateUpdate: (next, old, subresource) =>
+    subresource === "status" ? validateServiceStatus(next) : validateServiceUpdate(specOf(next), specOf(old)),
+  warnings: (service, old) => [
+    ...(old === undefined
       ? ["spec: Services are stored but not served yet: no cluster IP is allocated and no traffic is forwarded"]
-      : [],
+      : []),
+    ...serviceWarnings(service),
+  ],
   selectableFields: (service) => ({ "spec.clusterIP": specOf(service).clusterIP ?? "", "spec.type": specOf(service).type ?? "" }),
   tableColumns: [
     column("Type", "How it is exposed."),
@@ -60,14 +72,23 @@ function defaultSpec(spec: ServiceSpec): ServiceSpec {
     type,
     sessionAffinity,
     ...(sessionAffinity === "ClientIP" && { sessionAffinityConfig: affinity }),
-    ...(spec.clusterIP && { clusterIPs: spec.clusterIPs ?? [spec.clusterIP] }),
     ...(spec.ports && {
       ports: spec.ports.map((port) => ({ ...port, protocol: port.protocol || "TCP", targetPort: port.targetPort || port.port })),
     }),
-    ...(type !== "ExternalName" && { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
+    ...(["ClusterIP", "NodePort", "LoadBalancer"].includes(type) && {
+      internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster",
+    }),
     ...(isExternallyAccessible({ ...spec, type }) && { externalTrafficPolicy: spec.externalTrafficPolicy || "Cluster" }),
     ...(type === "LoadBalancer" && { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true }),
   };
+}
+
+/** An address that a balancer got is one that traffic arrives at. */
+function defaultBalancer(service: Service): Service {
+  const ingress = service.status?.loadBalancer?.ingress;
+  if (specOf(service).type !== "LoadBalancer" || ingress === undefined) return service;
+  const withMode = ingress.map((entry) => (entry.ip ? { ...entry, ipMode: entry.ipMode ?? "VIP" } : entry));
+  return { ...service, status: { ...service.status, loadBalancer: { ingress: withMode } } };
 }
 
 function portText(port: ServicePort): string {
