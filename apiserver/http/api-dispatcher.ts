@@ -11,7 +11,7 @@ import type { InFlight } from "./in-flight.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import { readBody } from "./read-request.ts";
 import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts";
-import { isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
+import { isConnect, isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
 import { serveUpgrade, upgradeHeaders } from "./serve-upgrade.ts";
 import { bearerOf, isWebSocketRequest, serveWatch } from "./watch-over-web-socket.ts";
 import { acceptsGzip, writeResponse } from "./write-response.ts";
@@ -202,7 +202,7 @@ export class ApiDispatcher {
 
   #labelsOf({ target, verb, query }: Asked): RequestLabels {
     const { group, version, resource, subresource = "", name, namespace } = target;
-    const label = verbLabels[verb];
+    const label = verbLabels[isConnect(subresource) ? "connect" : verb];
     if (!this.#options.server.serves(target)) return noLabels(label);
     const scope = name !== undefined ? "resource" : namespace !== undefined ? "namespace" : "cluster";
     return { verb: label, group, version, resource, subresource, scope, dry_run: query.get("dryRun") === "All" ? "All" : "" };

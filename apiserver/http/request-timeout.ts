@@ -6,11 +6,16 @@ import type { Verb } from "#api/request";
 /** Upstream's --request-timeout: for whatever is not long-running, and the most a client can ask for. */
 export const requestTimeoutMs = 60_000;
 
-const longRunningParts = new Set(["attach", "exec", "proxy", "log", "portforward"]);
+const connectParts = new Set(["attach", "exec", "proxy", "portforward"]);
 
 /** What lasts as long as the client likes: no deadline, and no place among the requests in flight. */
 export function isLongRunning(verb: Verb, { subresource }: ResourcePath): boolean {
-  return verb === "watch" || longRunningParts.has(subresource?.split("/")[0] ?? "");
+  return verb === "watch" || subresource === "log" || isConnect(subresource);
+}
+
+/** What joins a client with something behind the API, however it is asked for. */
+export function isConnect(subresource: string | undefined): boolean {
+  return connectParts.has(subresource?.split("/")[0] ?? "");
 }
 
 /** How long a request may take, by its `timeout` in Go's notation, e.g. `1m30s`. @throws StatusError BadRequest */

@@ -2,13 +2,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ApiResponse } from "#api/request";
+import { withoutBearer } from "./watch-over-web-socket.ts";
 
 const known = new Set(["upgrade", "x-stream-protocol-version"]);
 
-/** The headers that say to which protocol, and how. */
-export function upgradeHeaders({ headers }: IncomingMessage): Record<string, string> {
+/** The headers that say to which protocol, and how. Nothing of who asks goes on with them. */
+export function upgradeHeaders({ headers }: Pick<IncomingMessage, "headers">): Record<string, string> {
   const chosen = Object.entries(headers).filter(([name]) => known.has(name) || name.startsWith("sec-websocket-"));
-  return Object.fromEntries(chosen.map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(
+    chosen.map(([name, value]) => [name, name === "sec-websocket-protocol" ? withoutBearer(String(value)) : String(value)]),
+  );
 }
 
 /** Answers that the protocol changes, and leaves the connection to what speaks it. */

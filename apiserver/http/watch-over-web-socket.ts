@@ -20,6 +20,15 @@ export function bearerOf(request: IncomingMessage): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, "base64url").toString();
 }
 
+/** The offered protocols without the tokens among them, which are not for whoever speaks the others. */
+export function withoutBearer(offered: string): string {
+  return offered
+    .split(",")
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => !protocol.startsWith(bearerProtocol))
+    .join(", ");
+}
+
 /** Sends each event as one text message and closes when the watch ends. Resolves once that is over, whoever ended it. */
 export async function serveWatch(
   request: IncomingMessage,
