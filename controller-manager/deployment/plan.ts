@@ -172,14 +172,17 @@ function sizesNow({ deployment }: Rollout): Readonly<Record<string, string>> {
   return sizeAnnotations(replicasOf(deployment), replicasOf(deployment) + maxSurge(deployment));
 }
 
-/** The Deployment shows the revision of its current ReplicaSet. */
+/**
+ * The Deployment shows the revision of its current ReplicaSet. Written with the status, because otherwise a change of its
+ * annotations counts as one that its user made.
+ */
 function recordRevision(rollout: Rollout): readonly Write[] {
   const { deployment, current } = rollout;
   if (current === undefined) return [];
   const revision = Math.max(revisionOf(current), nextRevision(rollout));
   if (revisionOf(deployment) === revision) return [];
   const patch = { metadata: { annotations: { [revisionAnnotation]: `${revision}` } } };
-  return [{ type: "patch", resource: deployments, target: deployment, patch: { type: "merge", patch } }];
+  return [{ type: "patch", resource: deployments, target: deployment, subresource: "status", patch: { type: "merge", patch } }];
 }
 
 /** Old ReplicaSets beyond the limit go, the oldest revisions first, once nothing runs in them any more. */

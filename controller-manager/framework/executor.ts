@@ -86,12 +86,10 @@ export class Executor {
     switch (write.type) {
       case "create":
         return client.create(write.resource, write.object, { signal });
-      case "update": {
-        const { subresource } = write;
-        return client.update(write.resource, write.object, { signal, ...(subresource !== undefined && { subresource }) });
-      }
+      case "update":
+        return client.update(write.resource, write.object, { signal, ...subresourceOf(write) });
       case "patch":
-        return client.patch(write.resource, keyOf(write.target), withUid(write), { signal });
+        return client.patch(write.resource, keyOf(write.target), withUid(write), { signal, ...subresourceOf(write) });
       case "delete":
         await this.#delete(write, signal);
         return undefined;
@@ -151,4 +149,8 @@ function newest(object: Stored<KubeObject>, outcomes: readonly Outcome[]): Store
     outcome.type === "done" && outcome.object?.metadata.uid === object.metadata.uid ? [outcome.object] : [],
   );
   return same.at(-1) ?? object;
+}
+
+function subresourceOf({ subresource }: { readonly subresource?: string }): { subresource?: string } {
+  return subresource === undefined ? {} : { subresource };
 }

@@ -28,7 +28,13 @@ export type Write = (
       readonly subresource?: string;
     }
   /** Only of the object with this uid. */
-  | { readonly type: "patch"; readonly resource: ResourceType; readonly target: Stored<KubeObject>; readonly patch: Patch }
+  | {
+      readonly type: "patch";
+      readonly resource: ResourceType;
+      readonly target: Stored<KubeObject>;
+      readonly patch: Patch;
+      readonly subresource?: string;
+    }
   /** Only of the object with this uid. That it is gone already is success. */
   | {
       readonly type: "delete";
