@@ -5,6 +5,7 @@ import type { KubeObject, Stored } from "#api/object";
 import type { ApiResponse } from "#api/request";
 import { StatusError } from "#api/status";
 import { nodeAddress } from "./node-access.ts";
+import { containerOf } from "./pod-container.ts";
 import type { Subresource, SubresourceCall, SubresourceHandler } from "./subresource.ts";
 
 /** `pods/exec`: a command in a container, its streams carried by the connection of the request. */
@@ -60,23 +61,6 @@ async function joinSockets(client: Duplex, node: Duplex): Promise<void> {
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body;
-}
-
-/** @throws StatusError BadRequest, as upstream words it */
-function containerOf(pod: Stored<Pod & KubeObject>, wanted: string): string {
-  const regular = (pod.spec?.containers ?? []).map(({ name }) => name);
-  const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
-  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map(({ name }) => name);
-  const { name } = pod.metadata;
-  if (wanted === "") {
-    const [only] = regular;
-    if (regular.length === 1 && only !== undefined) return only;
-    const initText = init.length === 0 ? "" : ` or one of the init containers: [${init.join(" ")}]`;
-    const message = `a container name must be specified for pod ${name}, choose one of: [${regular.join(" ")}]${initText}`;
-    throw new StatusError("BadRequest", message);
-  }
-  if ([...regular, ...init, ...ephemeral].includes(wanted)) return wanted;
-  throw new StatusError("BadRequest", `container ${wanted} is not valid for pod ${name}`);
 }
 
 /** What an agent calls a client's options. Without a word of it, outputs are wanted and input is not (upstream's defaults). */

@@ -3,6 +3,7 @@ import type { KubeObject, Stored } from "#api/object";
 import type { ApiResponse } from "#api/request";
 import { StatusError } from "#api/status";
 import { nodeAddress, type NodeConnection } from "./node-access.ts";
+import { containerOf } from "./pod-container.ts";
 import type { Reader } from "./reader.ts";
 import type { Subresource } from "./subresource.ts";
 
@@ -48,23 +49,6 @@ async function podLog(
   const path = `/containerLogs/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/${encodeURIComponent(container)}`;
   const chunks = await connection.stream(nodeAddress(nodeName, reader), path, forwarded, signal);
   return { kind: "stream", status: 200, warnings: [], contentType: "text/plain", chunks };
-}
-
-function containerOf(pod: Stored<Pod & KubeObject>, wanted: string): string {
-  const regular = (pod.spec?.containers ?? []).map(({ name }) => name);
-  const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
-  const { name } = pod.metadata;
-  if (wanted === "") {
-    const [only] = regular;
-    if (regular.length === 1 && only !== undefined) return only;
-    const initText = init.length === 0 ? "" : ` or one of the init containers: [${init.join(" ")}]`;
-    throw new StatusError(
-      "BadRequest",
-      `a container name must be specified for pod ${name}, choose one of: [${regular.join(" ")}]${initText}`,
-    );
-  }
-  if ([...regular, ...init].includes(wanted)) return wanted;
-  throw new StatusError("BadRequest", `container ${wanted} is not valid for pod ${name}`);
 }
 
 function checkNumber(pod: Stored<KubeObject>, field: string, value: string | null): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { StatusError } from "#api/status";
 import { initContainersOf, specOf } from "../../pod-spec.ts";
@@ -22,7 +22,7 @@ interface Target {
 export class Sessions {
   readonly #options: Options;
   readonly #running = new Set<Promise<void>>();
-  readonly #open = new Set<ExecStreams>();
+  readonly #sockets = new Set<Duplex>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -32,6 +32,8 @@ export class Sessions {
     const { log } = this.#options.parts;
     // Before anybody else listens: a client may be gone already.
     socket.on("error", () => undefined);
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
     const session = this.#serve(request, socket, head).catch((error: unknown) => {
       if (!(error instanceof StatusError)) log.error("an exec failed", { error });
       const { code, message } = error instanceof StatusError ? error : new StatusError("InternalError", "internal error");
@@ -43,7 +45,7 @@ export class Sessions {
 
   /** Cuts every session and waits until its command is gone. */
   async close(): Promise<void> {
-    for (const streams of this.#open) streams.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#running);
   }
 
@@ -56,13 +58,8 @@ export class Sessions {
     const { id } = await this.#runningContainer(target);
     const streams = await this.#streams(request, socket, head, wanted);
     if (streams === undefined) return;
-    this.#open.add(streams);
-    try {
-      const { runtime, clock } = this.#options.parts;
-      await runExec(runtime, { containerId: id, command, tty: wanted.tty }, streams, clock);
-    } finally {
-      this.#open.delete(streams);
-    }
+    const { runtime, clock } = this.#options.parts;
+    await runExec(runtime, { containerId: id, command, tty: wanted.tty }, streams, clock);
   }
 
   async #streams(
@@ -99,7 +96,7 @@ export class Sessions {
 export function refuseUpgrade(socket: Duplex, code: number, message: string): void {
   if (socket.destroyed) return;
   const body = Buffer.from(message);
-  const head = `HTTP/1.1 ${code} Refused\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  const head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
   socket.end(Buffer.concat([Buffer.from(head), body]));
 }
 
