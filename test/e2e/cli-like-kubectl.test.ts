@@ -298,7 +298,13 @@ function comparable(command: string, { code, stdout, stderr }: Ran): Step {
       .replace(/ {2,}/g, "  ")
       // How much of a rollout one still sees is a matter of speed.
       .replace(/^Waiting for deployment .*\n/gm, "");
-  return { command, code, stdout: plain(stdout), stderr: plain(stderr) };
+  // In which order containers come kubectl leaves to a map of Go.
+  const inOrder = command.includes("--all-containers") ? sortedLines : (text: string): string => text;
+  return { command, code, stdout: inOrder(plain(stdout)), stderr: plain(stderr) };
+}
+
+function sortedLines(text: string): string {
+  return text.split("\n").sort().join("\n");
 }
 
 async function transcripts(
