@@ -82,7 +82,7 @@ export async function serveHttps(options: {
   };
 }
 
-/** Each request has an id, the client's own or a new one, that its answer bears and that logs can be searched for. */
+/** Each request has an id, the client's own or a new one, that its answer bears. */
 function auditIds(random: Random): (request: IncomingMessage, response: ServerResponse) => void {
   return ({ headers }, response) => {
     const { "audit-id": given } = headers;

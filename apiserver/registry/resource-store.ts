@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "#api/definition";
 import { invalidValue } from "#api/field-error";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
@@ -176,7 +175,7 @@ export class ResourceStore {
     if (causes.length > 0) throw invalid(type, old.metadata.name, causes);
     await this.#admission.validate({ ...request, object: next });
     for (const warning of definition.warnings?.(next, old) ?? []) context.warn(warning);
-    if (isDeepStrictEqual(next, oldValue) || isSameButForTimes(next, oldValue)) return { object: current, created: false };
+    if (isSameButForTimes(next, oldValue)) return { object: current, created: false };
     if (context.dryRun) return { object: unstored(next, old.metadata.resourceVersion), created: false };
     if (this.#isReadyToGo(next)) {
       const revision = await this.#storage.delete(current.key, current.revision);

@@ -1,16 +1,10 @@
+import type { HealthCheck } from "#apiserver/http/health";
 import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from "./system-objects.ts";
 import { ensureKubernetesService, keepKubernetesService, type KeepKubernetesServiceOptions } from "./keep-kubernetes-service.ts";
 
 export interface BootstrapOptions extends KeepKubernetesServiceOptions {
   /** PEM: whose certificates clients are believed by. */
   readonly clientCa: string;
-}
-
-/** One line of `/readyz?verbose`. */
-export interface BootstrapCheck {
-  readonly name: string;
-  /** @returns what is missing, or undefined. */
-  check(): string | undefined;
 }
 
 /** Named as upstream names the hooks that do the same. */
@@ -26,7 +20,7 @@ const hooks = {
  * `keep` goes on afterwards, until its signal aborts.
  */
 export class Bootstrap {
-  readonly checks: readonly BootstrapCheck[];
+  readonly checks: readonly HealthCheck[];
   readonly #done = new Set<string>();
 
   constructor() {
