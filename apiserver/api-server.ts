@@ -55,7 +55,6 @@ export class ApiServer {
   /** What is served: kinds that are stored, and those that are only answered. */
   readonly definitions: readonly ServedDefinition[];
   readonly #authorizer: Authorizer;
-  readonly #admission: Admission;
   readonly #serviceAccounts: ServiceAccountTokens;
   readonly #authentication: AuthenticationOptions;
   readonly #reviews: readonly Review[];
@@ -76,7 +75,6 @@ export class ApiServer {
         defaultTolerationSeconds,
       ]);
     this.registry = new Registry({ ...options, admission: chain });
-    this.#admission = chain(this.registry);
     this.#serviceAccounts = serviceAccountTokens({ ...serviceAccounts, audiences, reader: this.registry, clock, random });
     this.#authentication = { audiences, tokens: [...options.tokens, this.#serviceAccounts.authenticate] };
     this.#authorizer = union([nodeAuthorizer(this.registry), policyAuthorizer(bootstrapPolicy)]);
@@ -103,7 +101,7 @@ export class ApiServer {
         reader: this.registry,
         nodes,
         tokens: this.#serviceAccounts,
-        admission: this.#admission,
+        admission: this.registry.admission,
         clock,
         random,
         warnings,

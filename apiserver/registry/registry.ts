@@ -24,14 +24,19 @@ export interface RegistryOptions {
 
 /** All kinds this server has, each with its store and watch cache. */
 export class Registry implements Reader {
+  /** For what is written beside the stores, e.g. tokens. */
+  readonly admission: Admission;
   readonly #stores = new Map<string, ResourceStore>();
 
   constructor({ definitions, storage, admission, clock, random, log }: RegistryOptions) {
-    const chain = admission(this);
+    this.admission = admission(this);
     for (const definition of definitions) {
       const prefix = keyPrefix(definition.type);
       const cache = new WatchCache({ storage, prefix, clock, log, indexes: indexesOf(definition) });
-      this.#stores.set(id(definition.type), new ResourceStore({ definition, storage, cache, admission: chain, clock, random }));
+      this.#stores.set(
+        id(definition.type),
+        new ResourceStore({ definition, storage, cache, admission: this.admission, clock, random }),
+      );
     }
   }
 
