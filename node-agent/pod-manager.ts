@@ -4,16 +4,17 @@ import type { Stored } from "#api/object";
 import { Informer } from "#client/informer";
 import { WorkQueue } from "#client/work-queue";
 import type { AgentParts } from "./agent-parts.ts";
+import { findRemnants, type Remains } from "./remnants.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { specOf, type StoredPod } from "./pod-spec.ts";
 import { classCgroup, classResources } from "./resources.ts";
 import { fingerprints } from "./runtime-state.ts";
-import type { Sandbox } from "./runtime/runtime.ts";
 
 /** So many pods are worked on at the same time. */
 const passesAtOnce = 16;
 /** The runtime is looked at anew at least that often, whether or not it announced anything (upstream: PLEG relist). */
 const relistMs = 5000;
+const remnantsEveryMs = 60_000;
 
 /**
  * Looks after all pods of the node: one serial worker each, woken by changes of the API, of the runtime and by time. What runs
@@ -55,6 +56,7 @@ export class PodManager {
       await Promise.all([
         this.#relistForEver(),
         this.#followRuntime(),
+        this.#endRemnantsForEver(),
         ...Array.from({ length: passesAtOnce }, () => this.#work()),
       ]);
     } catch (error) {
@@ -146,15 +148,29 @@ export class PodManager {
     for (const [uid, fingerprint] of now) if (this.#seen.get(uid) !== fingerprint) this.#queue.add(uid);
     for (const uid of this.#seen.keys()) if (!now.has(uid)) this.#queue.add(uid);
     this.#seen = now;
-    for (const sandbox of list.sandboxes) {
-      if (this.#workers.has(sandbox.podUid)) continue;
-      this.#parts.log.info("ending what runs without a pod", {
-        pod: `${sandbox.podNamespace}/${sandbox.podName}`,
-        uid: sandbox.podUid,
-      });
-      this.#add(podOf(sandbox)).orphan();
-      this.#queue.add(sandbox.podUid);
+    for (const sandbox of list.sandboxes) this.#endOrphan(sandbox);
+  }
+
+  /** What a pod left in folders and cgroups when the agent died while it was taking the pod down. */
+  async #endRemnantsForEver(): Promise<void> {
+    const { clock, signal, log } = this.#parts;
+    for (;;) {
+      try {
+        const remnants = await findRemnants(this.#parts);
+        for (const remnant of remnants) this.#endOrphan(remnant);
+      } catch (error) {
+        log.warn("what pods left behind could not be looked for", { error });
+      }
+      await clock.sleep(remnantsEveryMs, signal);
     }
+  }
+
+  #endOrphan(remains: Remains): void {
+    if (this.#workers.has(remains.podUid)) return;
+    const { podNamespace, podName, podUid } = remains;
+    this.#parts.log.info("ending what is left without a pod", { pod: `${podNamespace}/${podName}`, uid: podUid });
+    this.#add(podOf(remains)).orphan();
+    this.#queue.add(podUid);
   }
 
   async #setClassCgroups(): Promise<void> {
@@ -166,8 +182,8 @@ export class PodManager {
   }
 }
 
-/** As much of a pod as its sandbox tells. */
-function podOf({ podUid, podNamespace, podName }: Sandbox): StoredPod {
+/** As much of a pod as what is left of it tells. */
+function podOf({ podUid, podNamespace, podName }: Remains): StoredPod {
   const metadata = { namespace: podNamespace, name: podName, uid: podUid, resourceVersion: "", creationTimestamp: "" };
   return { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [] } };
 }

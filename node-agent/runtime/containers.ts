@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -164,8 +164,16 @@ export class Containers {
 
   /** After a restart of the agent: finishes or takes back what its predecessor was in the middle of. */
   async recover(record: ContainerRecord): Promise<void> {
-    if (record.phase === "creating") await this.remove(record.id);
-    else await this.#settleInterruptedStart(record);
+    if (record.phase === "creating") return this.remove(record.id);
+    await this.#settleInterruptedStart(record);
+    await this.#removeExecFiles(record.id);
+  }
+
+  /** Of commands that an earlier agent ran: their numbers begin anew. */
+  async #removeExecFiles(id: string): Promise<void> {
+    const folder = this.#options.records.folderOf(id);
+    const files = (await readdir(folder)).filter((name) => name.startsWith("exec-"));
+    await Promise.all(files.map((name) => rm(join(folder, name), { force: true })));
   }
 
   #existing(id: string): ContainerRecord {

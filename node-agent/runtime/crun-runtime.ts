@@ -29,6 +29,7 @@ import type {
 } from "./runtime.ts";
 import { RuntimeError } from "./runtime.ts";
 import type { SandboxPaths } from "./sandbox.ts";
+import { endStrays } from "./strays.ts";
 import { areNamespacesBound, makeNamespaces, removeNamespaces, sandboxPaths, unbindNamespaces } from "./sandbox.ts";
 
 export interface CrunRuntimeOptions {
@@ -210,7 +211,13 @@ export class CrunRuntime implements ContainerRuntime {
     const { rootDirectory, runDirectory } = this.#options;
     await Promise.all([rootDirectory, runDirectory].map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
     await Promise.all([this.#exits.open(), this.#sandboxes.load(), this.#records.load()]);
+    await endStrays({
+      ...this.#options,
+      folders: [join(rootDirectory, "containers"), runDirectory],
+      monitors: this.#records.all().flatMap(({ monitor }) => (monitor === undefined ? [] : [monitor])),
+    });
     await Promise.all(this.#records.all().map((record) => this.#containers.recover(record)));
+    await this.#exits.forgetOthers(new Set(this.#records.all().map(({ id }) => id)));
     const unfinished = this.#sandboxes.all().filter(({ phase }) => phase === "creating");
     await Promise.all(unfinished.map((sandbox) => this.#discardSandbox(sandbox)));
   }

@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 
@@ -33,6 +33,12 @@ export class ExitDirectory {
 
   async forget(id: string): Promise<void> {
     await rm(join(this.path, id), { force: true });
+  }
+
+  /** Of containers that are removed: their monitors may have written after that. */
+  async forgetOthers(known: ReadonlySet<string>): Promise<void> {
+    const others = (await readdir(this.path)).filter((id) => !known.has(id));
+    await Promise.all(others.map((id) => this.forget(id)));
   }
 
   /** Yields after exits, at once for one that came while the consumer was busy, and every ten seconds. */

@@ -8,6 +8,7 @@ export interface ProcessIdentity {
 
 interface Stat {
   readonly state: string;
+  readonly parent: number;
   readonly session: number;
   readonly startTime: number;
 }
@@ -52,10 +53,15 @@ export async function sessionMembers(session: number): Promise<readonly ProcessI
   });
 }
 
+export async function childrenOf(parent: number): Promise<readonly ProcessIdentity[]> {
+  const all = await Promise.all((await listProcessIds()).map(async (pid) => ({ pid, stat: await readStat(pid) })));
+  return all.flatMap(({ pid, stat }) => (stat?.parent === parent ? [{ pid, startTime: stat.startTime }] : []));
+}
+
 /** The command name in parentheses may itself hold spaces and parentheses. */
 export function parseStat(text: string): Stat {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", session: Number(fields[3]), startTime: Number(fields[19]) };
+  return { state: fields[0] ?? "", parent: Number(fields[1]), session: Number(fields[3]), startTime: Number(fields[19]) };
 }
 
 async function readStat(pid: number): Promise<Stat | undefined> {
