@@ -31,6 +31,7 @@ const container = (name: string, script: string, more: Partial<Container> = {}):
 const pod = (name: string, markers: string, spec: Partial<Pod["spec"]>): Pod => ({
   metadata: { name, namespace: "default", labels: { test: "killed" } },
   spec: {
+    nodeName: "node-1",
     terminationGracePeriodSeconds: 2,
     containers: [],
     ...spec,
