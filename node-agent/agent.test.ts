@@ -286,6 +286,59 @@ describe("the node agent", () => {
     expect(await reasons()).toContain("Killing");
   });
 
+  describe("postStart hooks", () => {
+    const hooked = {
+      name: "main",
+      image: "nginx",
+      imagePullPolicy: "IfNotPresent",
+      lifecycle: { postStart: { exec: { command: ["prepare"] } } },
+    };
+    const next = { name: "next", image: "nginx", imagePullPolicy: "IfNotPresent" };
+
+    it("keep a container from being shown as running, and the next from starting, until they are done", async () => {
+      const hook: { done?: (code: number) => void } = {};
+      const done = new Promise<number>((resolve) => (hook.done = resolve));
+      runtime.exec = async () => ({ exitCode: await done, stdout: "", stderr: "" });
+      await createPod({ containers: [hooked, next] });
+      await eventually(() => runtime.calls.includes("start main/0"));
+      await clock.advance(1000);
+      expect(main(await seen()).state?.waiting?.reason).toBe("ContainerCreating");
+      expect(runtime.calls).not.toContain("start next/0");
+      hook.done?.(0);
+      const pod = await until(isReady);
+      expect(pod.status!.containerStatuses!.map(({ state }) => state?.running !== undefined)).toEqual([true, true]);
+    });
+
+    it("have their container killed and restarted when they fail", async () => {
+      let runs = 0;
+      runtime.execResult = () => ({ exitCode: runs++ === 0 ? 3 : 0, stdout: "", stderr: "no" });
+      await createPod({ containers: [hooked] });
+      const pod = await until((one) => isReady(one) && main(one).restartCount === 1);
+      expect(main(pod).lastState?.terminated?.exitCode).toBe(143);
+      expect(runs).toBe(2);
+      const told = (await recorded()).filter(({ reason }) => ["FailedPostStartHook", "Killing"].includes(reason ?? ""));
+      expect(told.map(({ message }) => message)).toEqual(["PostStartHook failed", "FailedPostStartHook"]);
+    });
+
+    it("are run again by the next agent when the last did not see their end, and not when it did", async () => {
+      let runs = 0;
+      runtime.exec = (_id, _command, { signal } = { timeoutMs: 0 }) =>
+        new Promise((resolve, reject) => {
+          runs++;
+          signal?.addEventListener("abort", () => reject(new Error("aborted")));
+          if (runs === 2) resolve({ exitCode: 0, stdout: "", stderr: "" });
+        });
+      await createPod({ containers: [hooked] });
+      await eventually(() => runs === 1);
+      await restartAgent();
+      const pod = await until(isReady);
+      expect([runs, main(pod).restartCount]).toEqual([2, 0]);
+      await restartAgent();
+      await clock.advance(10_000);
+      expect([runs, isReady(await seen())]).toEqual([2, true]);
+    });
+  });
+
   it("runs the preStop hook first, within the grace", async () => {
     const preStop = { exec: { command: ["drain"] } };
     await createPod(

@@ -45,6 +45,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     resources: containerResources(pod, container, input.nodeMemoryBytes),
     security: securityOf(pod, container, input.volumeGroups),
     tty: container.tty ?? false,
+    ...(container.lifecycle?.stopSignal !== undefined && { stopSignal: container.lifecycle.stopSignal }),
   };
 }
 

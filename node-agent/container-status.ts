@@ -2,7 +2,7 @@ import { timestamp } from "#base/clock";
 import type { ContainerState, ContainerStateTerminated, ContainerStatus } from "#api/generated/types";
 import { type ContainerSpec, initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
 import type { StatusInput } from "./pod-status.ts";
-import { isAlive, newest } from "./pod-view.ts";
+import { awaitsPostStart, isAlive, newest } from "./pod-view.ts";
 import type { Container } from "./runtime/runtime.ts";
 
 /** One for each container of the spec, in its order. */
@@ -21,18 +21,19 @@ function containerStatus(input: StatusInput, spec: ContainerSpec, role: Role): C
   const last = newest(attempts);
   if (last === undefined) return withoutContainer(input, spec, role);
   const previous = newest(attempts.filter(({ attempt }) => attempt < last.attempt));
-  const state = stateOf(input, last, role);
+  const state = stateOf(input, spec, last, role);
   const shown = state.waiting !== undefined && last.state === "exited" ? last : previous;
   const lastState = shown === undefined ? rememberedLastState(input, spec.name, last) : { terminated: terminated(input, shown) };
   return {
     name: spec.name,
     state,
     lastState,
-    ...readiness(input, last, role),
+    ...readiness(input, spec, last, role),
     restartCount: last.attempt,
     image: last.image,
     imageID: input.imageReferences.get(last.imageId) ?? last.imageId,
     containerID: `${input.runtimeName}://${last.id}`,
+    ...(spec.lifecycle?.stopSignal !== undefined && { stopSignal: spec.lifecycle.stopSignal }),
   };
 }
 
@@ -58,7 +59,8 @@ function withoutContainer(input: StatusInput, spec: ContainerSpec, role: Role): 
   };
 }
 
-function stateOf(input: StatusInput, last: Container, role: Role): ContainerState {
+function stateOf(input: StatusInput, spec: ContainerSpec, last: Container, role: Role): ContainerState {
+  if (isAlive(last) && awaitsPostStart(last, spec, input.postStarts)) return { waiting: { reason: defaultReason(input, role) } };
   if (isAlive(last)) return { running: { startedAt: timestamp(last.startedAt ?? last.createdAt) } };
   const waiting = input.waiting.get(last.name);
   const done = role === "init" && last.exitCode === 0;
@@ -71,9 +73,14 @@ function mayRunAgain({ pod }: StatusInput, { exitCode }: Container, role: Role):
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0) || (role === "init" && policy !== "Never");
 }
 
-function readiness({ probes }: StatusInput, last: Container, role: Role): Pick<ContainerStatus, "ready" | "started"> {
+function readiness(
+  { probes, postStarts }: StatusInput,
+  spec: ContainerSpec,
+  last: Container,
+  role: Role,
+): Pick<ContainerStatus, "ready" | "started"> {
   if (role === "init") return { ready: last.state === "exited" && last.exitCode === 0, started: false };
-  if (!isAlive(last)) return { ready: false, started: false };
+  if (!isAlive(last) || awaitsPostStart(last, spec, postStarts)) return { ready: false, started: false };
   const probe = probes.get(last.id);
   return { ready: probe?.ready ?? false, started: probe?.started ?? false };
 }

@@ -1,6 +1,6 @@
 import { nothing, type PodAction, type PodPlan } from "./pod-plan.ts";
 import { type ContainerSpec, initContainersOf, isSidecar, podText, restartPolicyOf, sidecarsOf, specOf } from "./pod-spec.ts";
-import { isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
+import { isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { durationText, mayRestartAt } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
 
@@ -20,7 +20,7 @@ export function planContainers(view: PodView, sandbox: Sandbox | undefined): Pod
     const done = isSidecar(container) ? plan.sidecar(container) : initialized || plan.init(container);
     if (!done && !initialized) return plan.result();
   }
-  for (const container of specOf(view.pod).containers) plan.main(container);
+  for (const container of specOf(view.pod).containers) if (!plan.main(container)) break;
   return plan.result();
 }
 
@@ -87,17 +87,35 @@ class Drafting {
     if (last === undefined || last.state === "created") this.#start(container);
     else if (last.state === "exited") this.#start(container, last);
     else {
+      const hook = this.#postStart(container, last);
       this.#check(container, last);
+      if (hook !== "done") return false;
       return container.startupProbe === undefined || this.#view.probes.get(last.id)?.started === true;
     }
     return false;
   }
 
-  main(container: ContainerSpec): void {
+  /** @returns whether the next may be started: none is while a hook runs or is about to. */
+  main(container: ContainerSpec): boolean {
     const last = this.latest(container.name);
+    const orders = this.#actions.length;
     if (last === undefined || last.state === "created") this.#start(container);
-    else if (isAlive(last)) this.#check(container, last);
-    else if (this.#mayRunAgain(last)) this.#start(container, last);
+    else if (isAlive(last)) {
+      const hook = this.#postStart(container, last);
+      this.#check(container, last);
+      return hook !== "running";
+    } else if (this.#mayRunAgain(last)) this.#start(container, last);
+    const starts = this.#actions.slice(orders).some(({ type }) => type === "start");
+    return !starts || container.lifecycle?.postStart === undefined;
+  }
+
+  /** Begins the hook of a container of which nobody knows that it was run: after a restart of the agent once more. */
+  #postStart(container: ContainerSpec, running: Container): PostStart {
+    if (container.lifecycle?.postStart === undefined) return "done";
+    const { id, name, attempt } = running;
+    const known = this.#view.postStarts.get(id);
+    if (known === undefined) this.#actions.push({ type: "post start", id, container: name, attempt });
+    return known ?? "running";
   }
 
   /** @returns whether it was running. */
@@ -118,7 +136,8 @@ class Drafting {
     const { name } = container;
     const grace = specOf(this.#view.pod).terminationGracePeriodSeconds ?? 30;
     const failure = this.#view.probes.get(running.id)?.failure;
-    if (failure !== undefined) {
+    if (this.#view.postStarts.get(running.id) === "failed") this.#stop(running, grace * 1000, "FailedPostStartHook");
+    else if (failure !== undefined) {
       const probe = failure === "liveness" ? container.livenessProbe : container.startupProbe;
       const graceMs = (probe?.terminationGracePeriodSeconds ?? grace) * 1000;
       this.#stop(running, graceMs, `Container ${name} failed ${failure} probe, will be restarted`);

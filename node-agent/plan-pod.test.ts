@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Pod } from "#api/generated/types";
 import { planPod } from "./plan-pod.ts";
 import type { PodAction } from "./pod-plan.ts";
-import type { PodView } from "./pod-view.ts";
+import type { PodView, PostStart } from "./pod-view.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
 
 const now = Date.parse("2026-01-01T01:00:00Z");
@@ -45,6 +45,7 @@ function view(change: Partial<PodView> = {}): PodView {
     sandboxes: [sandbox()],
     containers: [],
     probes: new Map(),
+    postStarts: new Map(),
     images: new Map([
       ["main", { state: "present", id: "i" }],
       ["init", { state: "present", id: "i" }],
@@ -71,6 +72,7 @@ function words(action: PodAction): string {
     case "stop sandbox":
     case "remove sandbox":
     case "remove container":
+    case "post start":
       return `${action.type} ${action.id}`;
     default:
       return action.type;
@@ -177,6 +179,46 @@ describe("a pod that is to run", () => {
       });
     },
   );
+});
+
+describe("postStart hooks", () => {
+  const lifecycle = { postStart: { sleep: { seconds: 5 } } };
+  const hooked = pod({
+    containers: [
+      { name: "main", image: "nginx", lifecycle },
+      { name: "side", image: "nginx" },
+    ],
+  });
+  const running = { pod: hooked, containers: [container()] };
+  const known = (outcome: PostStart) => ({ ...running, postStarts: new Map([["main0", outcome]]) });
+
+  it.each<[string, Partial<PodView>, string[]]>([
+    ["hold back the containers that come later, from the start on", { pod: hooked }, ["start main/0"]],
+    ["are run once the container runs, and once more by an agent that does not know", running, ["post start main0"]],
+    ["hold back the containers that come later while they run", known("running"), []],
+    ["let the next start when they are done", known("done"), ["start side/0"]],
+    [
+      "have their container stopped when they fail, and the next started",
+      known("failed"),
+      ["stop main0 within 30000", "start side/0"],
+    ],
+    ["are nothing to a container that is ending", { ...running, goneBy: now }, ["stop main0 within 2000"]],
+  ])("%s", (_name, change, expected) => {
+    expect(plan(change)).toEqual(expected);
+  });
+
+  it("hold back nobody while their own container cannot be started", () => {
+    const backoffs = new Map([["main", { delayMs: 20 * second, since: now }]]);
+    expect(plan({ pod: hooked, containers: [exited(1)], backoffs })).toEqual(["start side/0"]);
+  });
+
+  it("of a sidecar hold back what comes after it", () => {
+    const sidecar = { name: "side", image: "nginx", restartPolicy: "Always", lifecycle };
+    const of = pod({ initContainers: [sidecar] });
+    const containers = [container({ name: "side" })];
+    expect(plan({ pod: of, containers, postStarts: new Map([["side0", "running"]]) })).toEqual([]);
+    expect(plan({ pod: of, containers, postStarts: new Map([["side0", "done"]]) })).toEqual(["start main/0"]);
+  });
 });
 
 describe("init containers", () => {

@@ -1,15 +1,16 @@
 import { rm } from "node:fs/promises";
 import { pods } from "#api/resource-type";
+import type { Clock } from "#base/clock";
 import { hasReason } from "#api/status";
 import type { AgentParts } from "./agent-parts.ts";
 import { containerConfig } from "./container-config.ts";
 import { environmentOf } from "./environment.ts";
+import { runHook } from "./lifecycle-hook.ts";
 import type { ImagePuller } from "./images/image-puller.ts";
 import type { PodEnvironment } from "./pod-environment.ts";
 import { type PodAction, shortestGraceMs } from "./pod-plan.ts";
 import { missesClusterDns } from "./pod-files.ts";
 import { type ContainerSpec, initContainersOf, podText, specOf, type StoredPod } from "./pod-spec.ts";
-import { runPreStop } from "./pre-stop.ts";
 import { pullSecrets } from "./pull-secrets.ts";
 import { RuntimeError, type Sandbox } from "./runtime/runtime.ts";
 
@@ -28,6 +29,7 @@ export class StartFailure extends Error {
 }
 
 type StopOrder = Omit<Extract<PodAction, { type: "stop" }>, "type">;
+type PostStartOrder = Omit<Extract<PodAction, { type: "post start" }>, "type">;
 
 /** What a plan's actions do to the machine and to the API. Keeps nothing. */
 export class PodActions {
@@ -98,16 +100,38 @@ export class PodActions {
     return id;
   }
 
+  /** @returns why its postStart hook failed, if it did. */
+  async postStart(
+    pod: StoredPod,
+    { id, container }: PostStartOrder,
+    podIP: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { runtime, clock } = this.#parts;
+    const spec = containerOf(pod, container);
+    const handler = spec.lifecycle?.postStart;
+    if (handler === undefined) return undefined;
+    const failure = await runHook({ handler, container: spec, containerId: id, podIP, runtime, clock, signal });
+    if (failure !== undefined && !signal.aborted)
+      this.record(pod, container, "Warning", "FailedPostStartHook", "PostStartHook failed");
+    return failure;
+  }
+
   /** Its preStop hook, then the signal, all within the grace. Resolves when the container is gone. */
   async stop(pod: StoredPod, { id, container, graceMs, message }: StopOrder, podIP: string): Promise<void> {
-    const { runtime, clock } = this.#parts;
+    const { runtime, clock, log } = this.#parts;
     this.record(pod, container, "Normal", "Killing", message);
     const spec = findContainer(pod, container);
     const handler = spec?.lifecycle?.preStop;
     const started = clock.monotonic();
     if (spec !== undefined && handler !== undefined) {
-      const failure = await runPreStop({ handler, container: spec, containerId: id, podIP, graceMs, runtime, clock });
-      if (failure !== undefined) this.record(pod, container, "Warning", "FailedPreStopHook", `PreStopHook failed: ${failure}`);
+      await withinGrace({ clock, graceMs }, async (signal) => {
+        const failure = await runHook({ handler, container: spec, containerId: id, podIP, runtime, clock, signal });
+        // A sleep that is cut short has done what it is there for. What a hook said may be a secret, so the event does not.
+        if (failure === undefined || (signal.aborted && handler.sleep !== undefined)) return;
+        log.info("a preStop hook failed", { pod: podText(pod), container, reason: failure });
+        this.record(pod, container, "Warning", "FailedPreStopHook", "PreStopHook failed");
+      });
     }
     await runtime.stopContainer(id, Math.max(graceMs - (clock.monotonic() - started), shortestGraceMs));
   }
@@ -169,6 +193,19 @@ export class PodActions {
       throw new StartFailure(reason, (error as Error).message, { cause: error });
     }
   }
+}
+
+async function withinGrace(
+  { clock, graceMs }: { readonly clock: Clock; readonly graceMs: number },
+  run: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const timeUp = new AbortController();
+  const done = new AbortController();
+  void clock.sleep(graceMs, done.signal).then(
+    () => timeUp.abort(),
+    () => undefined,
+  );
+  await run(timeUp.signal).finally(() => done.abort());
 }
 
 function findContainer(pod: StoredPod, name: string): ContainerSpec | undefined {

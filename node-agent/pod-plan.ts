@@ -8,6 +8,8 @@ export type PodAction =
   | { readonly type: "remove sandbox"; readonly id: string }
   | { readonly type: "fetch image"; readonly container: string }
   | { readonly type: "start"; readonly container: string; readonly attempt: number; readonly imageId: string }
+  /** Runs its hook; what comes after it in the pod waits for that. */
+  | { readonly type: "post start"; readonly id: string; readonly container: string; readonly attempt: number }
   /** `message` is for people: why it is stopped. */
   | { readonly type: "stop"; readonly id: string; readonly container: string; readonly graceMs: number; readonly message: string }
   | { readonly type: "remove container"; readonly id: string }

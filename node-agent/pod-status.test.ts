@@ -51,6 +51,7 @@ function status(change: Partial<StatusInput> = {}): PodStatus {
     ],
     containers: [],
     probes: new Map(),
+    postStarts: new Map(),
     waiting: new Map(),
     terminationMessages: new Map(),
     imageReferences: new Map([["i", "nginx@sha256:abc"]]),

@@ -7,7 +7,7 @@ import { initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec
 import { currentSandbox, type Waiting, type PodView } from "./pod-view.ts";
 
 /** What a pod's status is made of. */
-export interface StatusInput extends Pick<PodView, "pod" | "now" | "sandboxes" | "containers" | "probes"> {
+export interface StatusInput extends Pick<PodView, "pod" | "now" | "sandboxes" | "containers" | "probes" | "postStarts"> {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** What containers said when they ended, by id. */
   readonly terminationMessages: ReadonlyMap<string, string>;

@@ -1,5 +1,5 @@
 import type { ImageState } from "./images/image-puller.ts";
-import type { StoredPod } from "./pod-spec.ts";
+import type { ContainerSpec, StoredPod } from "./pod-spec.ts";
 import type { ProbeState } from "./probes/probe-state.ts";
 import type { RestartBackoff } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
@@ -14,6 +14,8 @@ export interface PodView {
   readonly containers: readonly Container[];
   /** By container id. */
   readonly probes: ReadonlyMap<string, ProbeState>;
+  /** How the postStart hooks of running containers went, by container id. Absent: not begun, as far as is known. */
+  readonly postStarts: ReadonlyMap<string, PostStart>;
   /** By container name, for its next start. */
   readonly images: ReadonlyMap<string, ImageState>;
   /** By container name. */
@@ -28,6 +30,8 @@ export interface PodView {
   readonly goneBy?: number;
 }
 
+export type PostStart = "running" | "done" | "failed";
+
 export interface Waiting {
   readonly reason: string;
   readonly message?: string;
@@ -35,6 +39,11 @@ export interface Waiting {
 
 export function isAlive({ state }: Container): boolean {
   return state === "running" || state === "unknown";
+}
+
+/** It runs, but counts as started only once its hook has succeeded. */
+export function awaitsPostStart({ id }: Container, spec: ContainerSpec, postStarts: PodView["postStarts"]): boolean {
+  return spec.lifecycle?.postStart !== undefined && postStarts.get(id) !== "done";
 }
 
 export function currentSandbox(sandboxes: readonly Sandbox[]): Sandbox | undefined {

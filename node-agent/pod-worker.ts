@@ -10,9 +10,10 @@ import type { PodAction, PodPlan, Verdict } from "./pod-plan.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { podText, specOf, type StoredPod } from "./pod-spec.ts";
 import { podStatus } from "./pod-status.ts";
-import { currentSandbox, isAlive, newest, type PodView, type Waiting } from "./pod-view.ts";
+import { currentSandbox, isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { afterRestart, type RestartBackoff } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
+import { hasStarted, rememberStarted } from "./started-containers.ts";
 import { StatusWriter } from "./status-writer.ts";
 import { terminationMessage } from "./termination-message.ts";
 import { hasRenewableVolumes } from "./volumes/pod-volumes.ts";
@@ -48,6 +49,7 @@ export class PodWorker {
   readonly #end = new AbortController();
   readonly #backoffs = new Map<string, RestartBackoff>();
   readonly #stopping = new Map<string, number>();
+  readonly #postStarts = new Map<string, PostStart>();
   readonly #failures = new Map<string, Extract<ImageState, { state: "failed" }>>();
   readonly #runErrors = new Map<string, Waiting>();
   readonly #messages = new Map<string, string>();
@@ -106,7 +108,7 @@ export class PodWorker {
       for (const action of plan.actions) {
         await this.#execute(action, view);
         if (action.type === "forget") return { done: true };
-        acted ||= action.type !== "fetch image" && action.type !== "stop";
+        acted ||= !inBackground.has(action.type);
       }
     } catch (error) {
       log.info("a step for a pod failed", { pod: podText(view.pod), reason: (error as Error).message });
@@ -133,6 +135,7 @@ export class PodWorker {
     const containers = [...real, ...this.#failedStarts.filter(({ id }) => !real.some((one) => one.id === id))];
     for (const id of this.#stopping.keys()) if (!real.some((one) => one.id === id && isAlive(one))) this.#stopping.delete(id);
     const pod = { ...this.#pod, status: this.#knownStatus() };
+    await this.#recallPostStarts(real);
     this.#setDeadline(now);
     if (this.#setUp === "up" && now - this.#setUpAt >= volumeRenewalMs && hasRenewableVolumes(pod)) this.#setUp = "unknown";
     return {
@@ -142,9 +145,10 @@ export class PodWorker {
       containers,
       probes: this.#probes.follow(
         pod,
-        this.#goneBy === undefined ? containers : containers.filter(isAlive),
-        this.#podIP(sandboxes),
+        { containers, postStarts: this.#postStarts },
+        { podIP: this.#podIP(sandboxes), isEnding: this.#goneBy !== undefined },
       ),
+      postStarts: this.#postStarts,
       images: new Map<string, ImageState>([...this.#puller.states, ...this.#failures]),
       backoffs: this.#backoffs,
       stopping: this.#stopping,
@@ -257,6 +261,9 @@ export class PodWorker {
       case "start":
         await this.#start(action, view);
         return;
+      case "post start":
+        this.#postStart(action, view);
+        return;
       case "stop":
         this.#stop(action, view);
         return;
@@ -286,6 +293,43 @@ export class PodWorker {
       this.#stopping.delete(id);
       this.#changed();
     });
+  }
+
+  /** That hooks have succeeded is on disk, so that a restart of the agent in the middle of one has it run again, and only then. */
+  async #recallPostStarts(containers: readonly Container[]): Promise<void> {
+    const { directories } = this.#parts;
+    const { containers: main, initContainers = [] } = specOf(this.#pod);
+    const hooked = [...main, ...initContainers].filter(({ lifecycle }) => lifecycle?.postStart !== undefined);
+    for (const id of this.#postStarts.keys())
+      if (!containers.some((one) => one.id === id && isAlive(one))) this.#postStarts.delete(id);
+    for (const { id, name, attempt, state } of containers) {
+      if (state !== "running" || this.#postStarts.has(id) || !hooked.some((spec) => spec.name === name)) continue;
+      if (await hasStarted(directories, this.#pod, { name, attempt })) this.#postStarts.set(id, "done");
+    }
+  }
+
+  /** In the background, as the pod's probes and its other containers need attention meanwhile. */
+  #postStart(action: Extract<PodAction, { type: "post start" }>, { pod, sandboxes }: PodView): void {
+    const { id, container, attempt } = action;
+    this.#postStarts.set(id, "running");
+    const run = async (): Promise<PostStart> => {
+      const message = await this.#actions.postStart(pod, action, this.#podIP(sandboxes), this.#end.signal);
+      if (message !== undefined) {
+        this.#runErrors.set(container, { reason: "PostStartHookError", message });
+        return "failed";
+      }
+      await rememberStarted(this.#parts.directories, pod, { name: container, attempt });
+      return "done";
+    };
+    void run()
+      .catch((error: unknown): PostStart => {
+        this.#parts.log.warn("it could not be written down that a hook succeeded", { pod: podText(pod), container, error });
+        return "done";
+      })
+      .then((outcome) => {
+        if (this.#postStarts.get(id) === "running") this.#postStarts.set(id, outcome);
+        this.#changed();
+      });
   }
 
   async #start(action: Extract<PodAction, { type: "start" }>, view: PodView): Promise<void> {
@@ -373,5 +417,7 @@ export class PodWorker {
     return currentSandbox(sandboxes)?.ip ?? "";
   }
 }
+
+const inBackground: ReadonlySet<PodAction["type"]> = new Set(["fetch image", "stop", "post start"] as const);
 
 const ownConditions = new Set(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"]);

@@ -27,17 +27,39 @@ export interface ContainerSurroundings {
   readonly restartPolicy: string | undefined;
   readonly gracePeriod: number | undefined;
   readonly hostUsers: boolean;
+  /** The operating system it says it is for. */
+  readonly os: string | undefined;
 }
 
 const restartPolicies = ["Always", "Never", "OnFailure"];
 
 export function validateContainer(container: Container, at: string, pod: ContainerSurroundings, isInit: boolean): FieldError[] {
   const errors = validateAnyContainer(container, at, pod);
-  if (!isInit || container.restartPolicy === "Always") return [...errors, ...validateProbes(container, at, pod.gracePeriod)];
+  if (!isInit || container.restartPolicy === "Always") {
+    errors.push(...validateStopSignal(container.lifecycle?.stopSignal, `${at}.lifecycle.stopSignal`, pod.os));
+    return [...errors, ...validateProbes(container, at, pod.gracePeriod)];
+  }
   for (const field of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const)
     if (container[field] !== undefined)
       errors.push(forbidden(`${at}.${field}`, "may not be set for init containers without restartPolicy=Always"));
   return errors;
+}
+
+/** The kernel's names, and those of the real-time signals counted from either end. */
+const stopSignals: Readonly<Record<string, readonly string[]>> = {
+  linux: [
+    ..."ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS".split(" "),
+    ..."TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX".split(" "),
+    ...Array.from({ length: 15 }, (_, index) => `RTMIN+${index + 1}`),
+    ...Array.from({ length: 14 }, (_, index) => `RTMAX-${index + 1}`),
+  ].map((name) => `SIG${name}`),
+  windows: ["SIGKILL", "SIGTERM"],
+};
+
+function validateStopSignal(signal: string | undefined, field: string, os: string | undefined): FieldError[] {
+  if (signal === undefined) return [];
+  if (!os) return [forbidden(field, "may not be set for containers with empty `spec.os.name`")];
+  return oneOf(field, signal, stopSignals[os] ?? []);
 }
 
 /** What a container that only looks at others cannot have: it comes late and promises nothing. */

@@ -39,7 +39,11 @@ describe("unimplementedFields", () => {
     const spec = {
       containers: [
         main,
-        { ...main, lifecycle: { postStart: { exec: { command: ["sleep"] } } }, livenessProbe: { grpc: { port: 1 } } },
+        {
+          ...main,
+          resizePolicy: [{ resourceName: "cpu", restartPolicy: "NotRequired" }],
+          securityContext: { procMount: "Unmasked" },
+        },
       ],
       initContainers: [{ ...main, securityContext: { seLinuxOptions: { level: "s0" } } }],
       affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "zone" }] } },
@@ -51,8 +55,8 @@ describe("unimplementedFields", () => {
     };
     expect(unimplementedFields(spec).sort()).toEqual([
       "affinity.podAntiAffinity",
-      "containers[1].lifecycle.postStart",
-      "containers[1].livenessProbe.grpc",
+      "containers[1].resizePolicy",
+      "containers[1].securityContext.procMount",
       "initContainers[0].securityContext.seLinuxOptions",
       "runtimeClassName",
       "volumes[0].nfs",

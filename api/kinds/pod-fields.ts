@@ -113,11 +113,11 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     resourceFieldRef: "implemented",
     secretKeyRef: "implemented",
   },
-  Lifecycle: { postStart: "warned", preStop: "implemented", stopSignal: "warned" },
+  Lifecycle: { postStart: "implemented", preStop: "implemented", stopSignal: "implemented" },
   Probe: {
     exec: "implemented",
     failureThreshold: "implemented",
-    grpc: "warned",
+    grpc: "implemented",
     httpGet: "implemented",
     initialDelaySeconds: "implemented",
     periodSeconds: "implemented",

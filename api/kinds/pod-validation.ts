@@ -99,6 +99,7 @@ function validateContainers(spec: PodSpec, at: string, volumes: ContainerSurroun
     restartPolicy: spec.restartPolicy,
     gracePeriod: spec.terminationGracePeriodSeconds,
     hostUsers: spec.hostUsers !== false,
+    os: spec.os?.name,
   };
   const seen = new Set<string>();
   const each = (containers: readonly Container[], field: string, isInit: boolean): void => {

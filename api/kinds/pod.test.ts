@@ -93,3 +93,32 @@ describe("who makes a pod is warned", () => {
     expect(podDefinition.warnings?.(given, given)).toEqual([]);
   });
 });
+
+// Source: KEP-4960 and the field's documentation.
+describe("a container's stop signal", () => {
+  const stopped = (stopSignal: string, os?: string): Pod =>
+    pod({
+      containers: [
+        { name: "main", image: "nginx", terminationMessagePolicy: "File", imagePullPolicy: "Always", lifecycle: { stopSignal } },
+      ],
+      ...(os !== undefined && { os: { name: os } }),
+    });
+  const errorsOf = (one: Pod): string[] =>
+    (podDefinition.validate?.(one) ?? [])
+      .filter(({ field }) => field?.endsWith("stopSignal") === true)
+      .map(({ message = "" }) => message.replace(/supported values: .*/, "supported values: …"));
+
+  test.each<[string, Pod, string[]]>([
+    ["may be one of Linux", stopped("SIGUSR1", "linux"), []],
+    ["may be a real-time signal", stopped("SIGRTMIN+15", "linux"), []],
+    ["is none that there is not", stopped("SIGRTMIN+16", "linux"), ['Unsupported value: "SIGRTMIN+16": supported values: …']],
+    ["is one of two on Windows", stopped("SIGUSR1", "windows"), ['Unsupported value: "SIGUSR1": supported values: …']],
+    [
+      "needs to know the operating system",
+      stopped("SIGUSR1"),
+      ["Forbidden: may not be set for containers with empty `spec.os.name`"],
+    ],
+  ])("%s", (_what, given, expected) => {
+    expect(errorsOf(given)).toEqual(expected);
+  });
+});

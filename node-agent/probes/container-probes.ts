@@ -1,4 +1,5 @@
 import type { Clock } from "#base/clock";
+import type { Random } from "#base/random";
 import type { Probe } from "#api/generated/types";
 import type { ContainerSpec } from "../pod-spec.ts";
 import type { Prober, ProbeResult } from "./run-probe.ts";
@@ -16,15 +17,23 @@ export interface ContainerProbesOptions {
   readonly known?: { readonly started: boolean; readonly ready: boolean };
   readonly prober: Prober;
   readonly clock: Clock;
+  readonly random: Random;
   readonly changed: () => void;
-  /** Each failed attempt. */
-  readonly unhealthy: (kind: ProbeKind, message: string) => void;
+  /** Each answer that people should see. */
+  readonly tell: (kind: ProbeKind, result: ProbeResult) => void;
 }
 
-/** Runs the probes of one container for as long as it runs. Until the startup probe has succeeded the others wait. */
+/**
+ * Runs the probes of one container for as long as it runs. Until the startup probe has succeeded the others wait. A probe begins
+ * `initialDelaySeconds` after the container's start and is repeated each period, counted from beginning to beginning.
+ *
+ * After a restart of the agent the probes of what it found running begin within their first period at a random moment, so that
+ * not all are asked at once (upstream does so with every probe that begins then).
+ */
 export class ContainerProbes {
   readonly #options: ContainerProbesOptions;
   readonly #stop = new AbortController();
+  readonly #retired = new AbortController();
   #state: ProbeState;
 
   constructor(options: ContainerProbesOptions) {
@@ -37,6 +46,11 @@ export class ContainerProbes {
 
   get state(): ProbeState {
     return this.#state;
+  }
+
+  /** The pod is on its way out: only whether it is ready still matters to anybody. */
+  retire(): void {
+    this.#retired.abort();
   }
 
   stop(): void {
@@ -54,24 +68,29 @@ export class ContainerProbes {
   }
 
   async #repeat(kind: ProbeKind, probe: Probe): Promise<void> {
-    const { clock, startedAt } = this.#options;
-    const { signal } = this.#stop;
+    const { clock, startedAt, known, random } = this.#options;
+    const signal = kind === "readiness" ? this.#stop.signal : AbortSignal.any([this.#stop.signal, this.#retired.signal]);
+    const periodMs = (probe.periodSeconds ?? 10) * 1000;
     await clock.sleep(startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now(), signal);
+    if (known !== undefined) await clock.sleep(random.float() * periodMs, signal);
     let last: boolean | undefined;
     let run = 0;
     while (!signal.aborted) {
-      const result = await this.#once(probe);
+      const began = clock.monotonic();
+      const result = await this.#once(probe, signal);
       if (isAborted(signal)) return;
-      run = result.ok === last ? run + 1 : 1;
-      last = result.ok;
-      if (!result.ok) this.#options.unhealthy(kind, result.message);
-      const threshold = result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
-      if (run >= threshold && this.#conclude(kind, result.ok)) return;
-      await clock.sleep((probe.periodSeconds ?? 10) * 1000, signal);
+      if (!result.ok || result.remark !== undefined) this.#options.tell(kind, result);
+      if (result.remark !== "unknown") {
+        run = result.ok === last ? run + 1 : 1;
+        last = result.ok;
+        const threshold = result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
+        if (run >= threshold && this.#conclude(kind, result.ok)) return;
+      }
+      await clock.sleep(began + periodMs - clock.monotonic(), signal);
     }
   }
 
-  async #once(probe: Probe): Promise<ProbeResult> {
+  async #once(probe: Probe, signal: AbortSignal): Promise<ProbeResult> {
     const { clock, prober, container, containerId, podIP } = this.#options;
     const timeUp = new AbortController();
     const done = new AbortController();
@@ -80,8 +99,7 @@ export class ContainerProbes {
       () => undefined,
     );
     try {
-      const signal = AbortSignal.any([timeUp.signal, this.#stop.signal]);
-      return await prober(probe, { container, containerId, podIP }, signal);
+      return await prober(probe, { container, containerId, podIP }, AbortSignal.any([timeUp.signal, signal]));
     } finally {
       done.abort();
     }

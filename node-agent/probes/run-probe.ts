@@ -1,14 +1,16 @@
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { Probe } from "#api/generated/types";
 import type { ContainerSpec } from "../pod-spec.ts";
 import type { ContainerRuntime } from "../runtime/runtime.ts";
+import { checkGrpcHealth } from "./grpc-health.ts";
+import { dialError, portNumber, requestHttp } from "./http-request.ts";
 
 export interface ProbeResult {
   readonly ok: boolean;
   /** What is shown after "Liveness probe failed: ". */
   readonly message: string;
+  /** `warning`: succeeded, but people should look at the message. `unknown`: it could not be asked, which counts neither way. */
+  readonly remark?: "warning" | "unknown";
 }
 
 export interface ProbeTarget {
@@ -23,12 +25,13 @@ export type Prober = (probe: Probe, target: ProbeTarget, signal: AbortSignal) =>
 export function networkProber(runtime: ContainerRuntime): Prober {
   return async (probe, target, signal) => {
     try {
-      if (probe.httpGet !== undefined) return await askHttp(probe, target, signal);
+      if (probe.httpGet !== undefined) return await askHttp(probe.httpGet, target, signal);
       if (probe.tcpSocket !== undefined) return await askTcp(probe, target, signal);
+      if (probe.grpc !== undefined) return await askGrpc(probe, target, signal);
       if (probe.exec !== undefined) return await askExec(probe, target, runtime, signal);
       return { ok: true, message: "" };
     } catch (error) {
-      return { ok: false, message: (error as Error).message };
+      return { ok: false, message: (error as Error).message, remark: "unknown" };
     }
   };
 }
@@ -36,33 +39,25 @@ export function networkProber(runtime: ContainerRuntime): Prober {
 /** Keeps what a server says short in events. */
 const longestMessage = 1024;
 
-function askHttp({ httpGet }: Probe, target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
-  const { scheme = "HTTP", path = "/", host, port, httpHeaders = [] } = httpGet ?? { port: 0 };
-  const hostname = host === undefined || host === "" ? target.podIP : host;
-  const number = portNumber(port, target.container);
-  const url = `${scheme.toLowerCase()}://${hostname}:${number}${path.startsWith("/") ? path : `/${path}`}`;
-  const given = httpHeaders.map(({ name, value }) => [name.toLowerCase(), value] as const);
-  const headers = { "user-agent": "kube-probe/1.36", accept: "*/*", connection: "close", ...Object.fromEntries(given) };
-  const ask = scheme.toUpperCase() === "HTTPS" ? httpsRequest : httpRequest;
-  return new Promise((resolve) => {
-    const sent = ask(
-      url,
-      { headers, signal, agent: false, ...(scheme.toUpperCase() === "HTTPS" && { rejectUnauthorized: false }) },
-      (response) => {
-        const code = response.statusCode ?? 0;
-        const ok = code >= 200 && code < 400;
-        response.destroy();
-        resolve({ ok, message: ok ? "" : `HTTP probe failed with statuscode: ${code}` });
-      },
-    );
-    sent.on("error", (error) => {
-      const why = signal.aborted
-        ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-        : dialError(error, hostname, number);
-      resolve({ ok: false, message: `Get "${url}": ${why}`.slice(0, longestMessage) });
-    });
-    sent.end();
-  });
+async function askHttp(
+  action: NonNullable<Probe["httpGet"]>,
+  { container, podIP }: ProbeTarget,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  // A port that has no number is the pod's mistake, not the server's.
+  portNumber(action.port, container);
+  try {
+    const request = { action, container, podIP, userAgent: "kube-probe/1.36", signal };
+    const { status, body, leadsAway } = await requestHttp(request);
+    if (leadsAway) {
+      const message = `Probe terminated redirects, Response body: ${body}`.slice(0, longestMessage);
+      return { ok: true, message, remark: "warning" };
+    }
+    const ok = status >= 200 && status < 400;
+    return { ok, message: ok ? "" : `HTTP probe failed with statuscode: ${status}` };
+  } catch (error) {
+    return { ok: false, message: (error as Error).message.slice(0, longestMessage) };
+  }
 }
 
 function askTcp({ tcpSocket }: Probe, target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
@@ -83,6 +78,12 @@ function askTcp({ tcpSocket }: Probe, target: ProbeTarget, signal: AbortSignal):
   });
 }
 
+async function askGrpc({ grpc, timeoutSeconds = 1 }: Probe, { podIP }: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  const { port, service } = grpc ?? { port: 0 };
+  const failure = await checkGrpcHealth({ host: podIP, port, service: service ?? "", timeoutSeconds, signal });
+  return { ok: failure === undefined, message: (failure ?? "").slice(0, longestMessage) };
+}
+
 async function askExec(
   { exec, timeoutSeconds = 1 }: Probe,
   { containerId }: ProbeTarget,
@@ -90,24 +91,12 @@ async function askExec(
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   const command = exec?.command ?? [];
-  const { exitCode, stdout, stderr } = await runtime.exec(containerId, command, { timeoutMs: timeoutSeconds * 1000, signal });
+  const options = { timeoutMs: timeoutSeconds * 1000, signal };
+  const { exitCode, stdout, stderr } = await runtime.exec(containerId, command, options).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return { exitCode: undefined, stdout: "", stderr: "" };
+  });
   if (exitCode === undefined)
     return { ok: false, message: `command timed out: "${command.join(" ")}" timed out after ${timeoutSeconds}s` };
   return { ok: exitCode === 0, message: `${stdout}${stderr}`.slice(0, longestMessage) };
-}
-
-function dialError(error: Error, host: string, port: number): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ECONNREFUSED") return `dial tcp ${host}:${port}: connect: connection refused`;
-  if (code === "EHOSTUNREACH") return `dial tcp ${host}:${port}: connect: no route to host`;
-  return error.message;
-}
-
-/** A port by number or by its name in the container. */
-function portNumber(port: string | number, { ports = [] }: ContainerSpec): number {
-  if (typeof port === "number") return port;
-  const named = ports.find(({ name }) => name === port);
-  const number = named?.containerPort ?? Number.parseInt(port, 10);
-  if (Number.isNaN(number)) throw new Error(`couldn't find port: ${port}`);
-  return number;
 }

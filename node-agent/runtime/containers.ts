@@ -62,7 +62,7 @@ export class Containers {
       config,
       createdAt: clock.now(),
       cgroupPath: posix.join(sandbox.config.cgroupParent, id),
-      stopSignal: image.config.stopSignal ?? "SIGTERM",
+      stopSignal: config.stopSignal ?? image.config.stopSignal ?? "SIGTERM",
       phase: "creating",
     };
     try {

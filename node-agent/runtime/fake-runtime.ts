@@ -169,7 +169,11 @@ export class FakeRuntime implements ContainerRuntime {
     return [...this.#running.keys()].map((id) => ({ id, cpuNanoseconds: 0, workingSetBytes: 0 }));
   }
 
-  async exec(id: string, command: readonly string[]): Promise<ExecResult> {
+  async exec(
+    id: string,
+    command: readonly string[],
+    _options?: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<ExecResult> {
     this.#throwIfUnavailable();
     return this.execResult(id, command);
   }

@@ -93,6 +93,8 @@ export interface ContainerConfig {
   readonly resources: ContainerResources;
   readonly security: ContainerSecurity;
   readonly tty: boolean;
+  /** Instead of the image's. */
+  readonly stopSignal?: string;
 }
 
 export interface Mount {
