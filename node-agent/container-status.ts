@@ -2,6 +2,7 @@ import { timestamp } from "#base/clock";
 import type { ContainerState, ContainerStateTerminated, ContainerStatus } from "#api/generated/types";
 import { type ContainerSpec, initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
 import type { StatusInput } from "./pod-status.ts";
+import { firstBytes } from "./termination-message.ts";
 import { awaitsPostStart, isAlive, newest } from "./pod-view.ts";
 import type { Container } from "./runtime/runtime.ts";
 
@@ -87,15 +88,21 @@ function readiness(
 
 function terminated(input: StatusInput, container: Container): ContainerStateTerminated {
   const { exitCode = 137, startedAt, finishedAt, createdAt, id } = container;
-  const message = input.terminationMessages.get(id) ?? container.message;
+  const message = firstBytes(input.terminationMessages.get(id) ?? container.message ?? "", messageShare(input.pod));
   return {
     exitCode,
     reason: container.reason ?? (exitCode === 0 ? "Completed" : "Error"),
-    ...(message !== undefined && message !== "" && { message }),
+    ...(message !== "" && { message }),
     startedAt: timestamp(startedAt ?? createdAt),
     finishedAt: timestamp(finishedAt ?? createdAt),
     containerID: `${input.runtimeName}://${id}`,
   };
+}
+
+/** What all containers of a pod say when they end fits 12 KiB, in equal shares (upstream: MaxPodTerminationMessageLogLength). */
+function messageShare(pod: StatusInput["pod"]): number {
+  const { containers, ephemeralContainers = [] } = specOf(pod);
+  return Math.floor((12 * 1024) / Math.max(containers.length + initContainersOf(pod).length + ephemeralContainers.length, 1));
 }
 
 /** What the API was told of the attempt before this one, when the runtime has forgotten it. */

@@ -118,6 +118,12 @@ describe("a pod that is to run", () => {
       ["remove sandbox old"],
     ],
     ["restarts what was changed", { containers: [container({ image: "nginx:old" })] }, ["stop main0 within 30000"]],
+    ["renews what volumes show after everything else", { setUp: "stale", containers: [exited(1)] }, ["start main/1", "set up"]],
+    [
+      "leaves no container alone because volumes cannot be renewed",
+      { setUp: "stale", retryAt: now + second, containers: [exited(1)] },
+      ["start main/1"],
+    ],
     ["does not stop twice", { containers: [container({ image: "nginx:old" })], stopping: new Map([["main0", now + 1]]) }, []],
   ])("%s", (_name, change, expected) => {
     expect(plan(change)).toEqual(expected);

@@ -33,10 +33,14 @@ function planRunning(view: PodView): PodPlan {
   const sandbox = currentSandbox(view.sandboxes);
   if (sandbox === undefined) return planSandbox(view);
   // After a restart of the agent the volumes are mounted still, but what they show may be old.
-  const setUp = view.setUp === "up" ? [] : [{ type: "set up" } as const];
-  if (setUp.length > 0 && isHeldBack(view)) return { ...nothing, ...lookAgain(view.retryAt) };
+  const setUp = [{ type: "set up" } as const];
+  const before = ["down", "unknown"].includes(view.setUp) ? setUp : [];
+  if (before.length > 0 && isHeldBack(view)) return { ...nothing, ...lookAgain(view.retryAt) };
   const plan = planContainers(view, sandbox);
-  return { ...plan, actions: [...setUp, ...plan.actions, ...removeOld(view, sandbox.id)] };
+  // What is shown may be renewed later; that it cannot be is no reason to leave the containers alone.
+  const after = view.setUp === "stale" && !isHeldBack(view) ? setUp : [];
+  const actions = [...before, ...plan.actions, ...removeOld(view, sandbox.id), ...after];
+  return lookingAgainBy({ ...plan, actions }, view.setUp === "stale" ? view.retryAt : undefined);
 }
 
 /** No sandbox is ready: make one, unless the pod's work is done. */

@@ -45,10 +45,10 @@ export class PodActions {
     this.#changed = options.changed;
   }
 
-  async setUp(pod: StoredPod, podIP: string): Promise<void> {
+  async setUp(pod: StoredPod, podIP: string, volumesChanged: () => void): Promise<void> {
     const { record } = this.#parts;
     try {
-      await this.#environment.setUp(pod, podIP);
+      await this.#environment.setUp(pod, podIP, volumesChanged);
     } catch (error) {
       record(pod, "Warning", "FailedMount", (error as Error).message);
       throw error;

@@ -39,18 +39,18 @@ export class PodEnvironment {
     return { pod, podIP, hostIP: nodeAddress, allocatable };
   }
 
-  /** Also renews volumes whose ConfigMap or Secret has changed. @throws VolumeError */
-  async setUp(pod: StoredPod, podIP: string): Promise<void> {
+  /** Also renews volumes whose ConfigMap or Secret has changed, and has it said when that is so. @throws VolumeError */
+  async setUp(pod: StoredPod, podIP: string, volumesChanged: () => void): Promise<void> {
     const { cgroups, cgroupRoot, volumes } = this.#parts;
     await cgroups.ensure(podCgroup(cgroupRoot, pod), podResources(pod));
     await mkdir(this.podDirectory(pod), { recursive: true, mode: 0o750 });
     await mkdir(this.logDirectory(pod), { recursive: true });
-    this.#volumes = await volumes.setUp(this.facts(pod, podIP), this.podDirectory(pod));
+    this.#volumes = await volumes.setUp(this.facts(pod, podIP), this.podDirectory(pod), volumesChanged);
   }
 
   async tearDown(pod: StoredPod): Promise<void> {
     const { cgroups, cgroupRoot, volumes, tokens } = this.#parts;
-    await volumes.tearDown(this.podDirectory(pod));
+    await volumes.tearDown(this.podDirectory(pod), pod.metadata.uid);
     tokens.forget(pod.metadata.uid);
     // Of an orphan the class is not known.
     const classes = pod.status?.qosClass === undefined ? ["Guaranteed", "Burstable", "BestEffort"] : [pod.status.qosClass];

@@ -22,8 +22,8 @@ export interface PodView {
   readonly backoffs: ReadonlyMap<string, RestartBackoff>;
   /** Containers told to stop, with the time at which they will be killed. */
   readonly stopping: ReadonlyMap<string, number>;
-  /** Cgroup, folders and volumes; unknown after a restart of the agent. */
-  readonly setUp: "up" | "down" | "unknown";
+  /** Cgroup, folders and volumes; unknown after a restart of the agent. Stale: they hold, and show something old. */
+  readonly setUp: "up" | "down" | "unknown" | "stale";
   /** Setting up failed: not again before this. */
   readonly retryAt?: number;
   /** The pod is to be gone by then: it was deleted, or is not in the API any more. */

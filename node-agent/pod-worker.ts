@@ -62,6 +62,7 @@ export class PodWorker {
   #verdict: Verdict | undefined;
   #setUp: PodView["setUp"] = "unknown";
   #setUpAt = 0;
+  #volumeChanges = 0;
   #setUpDelayMs = 500;
   #retryAt: number | undefined;
   #goneBy: number | undefined;
@@ -137,7 +138,7 @@ export class PodWorker {
     const pod = { ...this.#pod, status: this.#knownStatus() };
     await this.#recallPostStarts(real);
     this.#setDeadline(now);
-    if (this.#setUp === "up" && now - this.#setUpAt >= volumeRenewalMs && hasRenewableVolumes(pod)) this.#setUp = "unknown";
+    if (this.#setUp === "up" && now - this.#setUpAt >= volumeRenewalMs && hasRenewableVolumes(pod)) this.#setUp = "stale";
     return {
       pod,
       now,
@@ -238,12 +239,14 @@ export class PodWorker {
     const { runtime } = this.#parts;
     const { pod } = view;
     switch (action.type) {
-      case "set up":
-        await this.#actions.setUp(pod, this.#podIP(view.sandboxes));
-        this.#setUp = "up";
+      case "set up": {
+        const seen = this.#volumeChanges;
+        await this.#actions.setUp(pod, this.#podIP(view.sandboxes), () => this.#renewVolumes());
+        this.#setUp = this.#volumeChanges === seen ? "up" : "stale";
         this.#setUpAt = this.#parts.clock.now();
         this.#retryAt = undefined;
         return;
+      }
       case "run sandbox":
         await this.#actions.runSandbox(pod, action.attempt);
         this.#setUpDelayMs = 500;
@@ -392,6 +395,12 @@ export class PodWorker {
     this.#failedStarts = this.#failedStarts.filter((one) => one.id !== id);
     await this.#actions.removeContainer(pod, container);
     this.#messages.delete(id);
+  }
+
+  #renewVolumes(): void {
+    this.#volumeChanges++;
+    if (this.#setUp === "up") this.#setUp = "stale";
+    this.#changed();
   }
 
   #holdBack(): void {

@@ -17,11 +17,31 @@ export async function terminationMessage(files: {
   const end = (await readEnd(files.log, longestFromLog * 4, "end")).toString();
   const lines = end.split("\n").map((line) => parseLogLine(Buffer.from(line)));
   const text = lines.map((line) => (line === undefined ? "" : `${line.content.toString()}${line.partial ? "" : "\n"}`)).join("");
-  return text
+  const lastLines = text
     .split("\n")
     .slice(-mostLines - 1)
-    .join("\n")
-    .slice(-longestFromLog);
+    .join("\n");
+  return lastBytes(lastLines, longestFromLog);
+}
+
+/** At most so many bytes of UTF-8, and no half character. */
+export function firstBytes(text: string, most: number): string {
+  const bytes = Buffer.from(text);
+  let end = Math.min(most, bytes.length);
+  while (end < bytes.length && isInside(bytes, end)) end--;
+  return bytes.subarray(0, end).toString();
+}
+
+function lastBytes(text: string, most: number): string {
+  const bytes = Buffer.from(text);
+  let start = Math.max(bytes.length - most, 0);
+  while (start < bytes.length && isInside(bytes, start)) start++;
+  return bytes.subarray(start).toString();
+}
+
+/** In the middle of a character. */
+function isInside(bytes: Buffer, at: number): boolean {
+  return ((bytes[at] ?? 0) & 0xc0) === 0x80;
 }
 
 async function readEnd(path: string, bytes: number, from: "start" | "end"): Promise<Buffer> {

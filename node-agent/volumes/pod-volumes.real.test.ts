@@ -25,14 +25,14 @@ describe.skipIf(skip)("the volumes of a pod (needs root, to mount)", () => {
     }),
   };
   const tokens: TokenSource = { token: async () => "a.b.c", forget: () => undefined };
-  const volumes = podVolumes({ config: source, tokens });
+  const volumes = podVolumes({ watches: { follow: () => source, unfollow: () => undefined }, tokens });
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "skiff-volumes-"));
     settings = { color: "green" };
   });
   afterEach(async () => {
-    await volumes.tearDown(folder);
+    await volumes.tearDown(folder, stored.uid);
     await rm(folder, { recursive: true });
   });
 
@@ -40,7 +40,7 @@ describe.skipIf(skip)("the volumes of a pod (needs root, to mount)", () => {
     const pod = { metadata: { ...stored, namespace: "default", name: "web" }, spec: { containers: [], ...spec, volumes: list } };
     const allocatable = { cpu: "1", memory: "1", "ephemeral-storage": "1" };
     const facts: PodFacts = { pod, podIP: "10.0.0.2", hostIP: "172.30.0.2", allocatable };
-    return volumes.setUp(facts, folder);
+    return volumes.setUp(facts, folder, () => undefined);
   };
   const kindOf = async (path: string) => (await runChecked(["stat", "-f", "-c", "%T", path])).trim();
   const isMounted = async (path: string) => (await runCommand(["mountpoint", "-q", path])).exitCode === 0;
@@ -69,7 +69,7 @@ describe.skipIf(skip)("the volumes of a pod (needs root, to mount)", () => {
     expect(await kindOf(path)).toBe("tmpfs");
     expect(await readFile(join(path, "password"), "utf8")).toBe("hunter2");
     expect((await stat(join(path, "password"))).mode & 0o777).toBe(0o400);
-    await volumes.tearDown(folder);
+    await volumes.tearDown(folder, stored.uid);
     expect(await isMounted(path)).toBe(false);
     await expect(stat(path)).rejects.toThrow("ENOENT");
   });

@@ -2,23 +2,31 @@ import { chmod, chown, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Volume } from "#api/generated/types";
 import { parseQuantity, value } from "#api/quantity";
+import type { FollowedConfig } from "../config-watches.ts";
 import type { MountedVolume } from "../container-config.ts";
 import type { PodFacts } from "../downward-api.ts";
 import { specOf, type StoredPod } from "../pod-spec.ts";
 import { runChecked } from "../runtime/run-command.ts";
+import type { TokenSource } from "./token-source.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import { prepareHostPath } from "./host-path.ts";
 import { projectedFiles, VolumeError, type VolumeSources } from "./projected-files.ts";
 
 /** Makes the volumes of pods below a folder each, and takes them away. */
 export interface PodVolumes {
-  /** Makes what is missing and renews what has changed. @throws VolumeError naming the volume */
-  setUp(facts: PodFacts, podDirectory: string): Promise<ReadonlyMap<string, MountedVolume>>;
-  tearDown(podDirectory: string): Promise<void>;
+  /**
+   * Makes what is missing and renews what has changed. From the first call on, `changed` is called when another would find
+   * something new, until they are torn down. @throws VolumeError naming the volume
+   */
+  setUp(facts: PodFacts, podDirectory: string, changed: () => void): Promise<ReadonlyMap<string, MountedVolume>>;
+  tearDown(podDirectory: string, podUid: string): Promise<void>;
 }
 
-export function podVolumes(sources: VolumeSources): PodVolumes {
-  const setUp = async (volume: Volume, facts: PodFacts, podDirectory: string): Promise<[string, MountedVolume]> => {
+export function podVolumes({ watches, tokens }: { watches: FollowedConfig; tokens: TokenSource }): PodVolumes {
+  const setUp = async (
+    volume: Volume,
+    { facts, podDirectory, sources }: { facts: PodFacts; podDirectory: string; sources: VolumeSources },
+  ): Promise<[string, MountedVolume]> => {
     try {
       return [volume.name, await setUpVolume(volume, facts, join(podDirectory, "volumes", volume.name), sources)];
     } catch (error) {
@@ -27,10 +35,11 @@ export function podVolumes(sources: VolumeSources): PodVolumes {
     }
   };
   return {
-    setUp: async (facts, podDirectory) => {
+    setUp: async (facts, podDirectory, changed) => {
       const volumes = specOf(facts.pod).volumes ?? [];
+      const sources = { tokens, config: watches.follow(facts.pod, changed) };
       // Each is finished with before the first failure is told, so that nothing goes on behind a tear-down's back.
-      const results = await Promise.allSettled(volumes.map((volume) => setUp(volume, facts, podDirectory)));
+      const results = await Promise.allSettled(volumes.map((volume) => setUp(volume, { facts, podDirectory, sources })));
       return new Map(
         results.map((result) => {
           if (result.status === "rejected") throw result.reason;
@@ -38,7 +47,8 @@ export function podVolumes(sources: VolumeSources): PodVolumes {
         }),
       );
     },
-    tearDown: async (podDirectory) => {
+    tearDown: async (podDirectory, podUid) => {
+      watches.unfollow(podUid);
       const folder = join(podDirectory, "volumes");
       for (const mount of (await mountsBelow(folder)).toReversed()) await runChecked(["umount", mount]);
       await rm(folder, { recursive: true, force: true });
