@@ -1,21 +1,30 @@
 import { FakeClock } from "#base/fake-clock";
-import type { Pod } from "#api/generated/types";
-import type { Stored } from "#api/object";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { ClusterEvent } from "./cluster-event.ts";
+import type { SchedulerPlugin } from "./plugin.ts";
+import { type PodInfo, podInfoOf } from "./pod-info.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue.ts";
+
+const fit: SchedulerPlugin = {
+  name: "Fit",
+  prepare: () => undefined,
+  wakes: (_pod, event) => event.type === "podDeleted",
+};
+const left: ClusterEvent = { type: "podDeleted", pod: pod("left").pod };
 
 let clock: FakeClock;
 let queue: SchedulingQueue;
 
 beforeEach(() => {
   clock = new FakeClock();
-  queue = new SchedulingQueue({ clock, wakesOn: new Map([["Fit", ["podDeleted" as const]]]) });
+  queue = new SchedulingQueue({ clock, plugins: [fit] });
 });
 
 const { signal } = new AbortController();
 
-function pod(name: string, priority = 0): Stored<Pod> {
-  return { metadata: { name, uid: name, resourceVersion: "1", creationTimestamp: "" }, spec: { containers: [], priority } };
+function pod(name: string, priority = 0, resourceVersion = "1"): PodInfo {
+  const metadata = { name, uid: name, resourceVersion, creationTimestamp: "" };
+  return podInfoOf({ metadata, spec: { containers: [], priority } });
 }
 
 /** What is taken within `ms`, and when. */
@@ -44,14 +53,14 @@ describe("SchedulingQueue", () => {
     queue.add(pod("b"));
     queue.add(pod("c", 10));
     const order = [await queue.take(signal), await queue.take(signal), await queue.take(signal)];
-    expect(order.map((queued) => queued.pod.metadata.name)).toEqual(["c", "a", "b"]);
+    expect(order.map((queued) => queued.info.uid)).toEqual(["c", "a", "b"]);
   });
 
   test("waits for a pod", async () => {
     const taking = queue.take(signal);
     await clock.advance(10);
     queue.add(pod("late"));
-    expect((await taking).pod.metadata.name).toBe("late");
+    expect((await taking).info.uid).toBe("late");
   });
 
   test("lets a pod that failed wait for one second, then two, then four, and ten at most", async () => {
@@ -66,16 +75,79 @@ describe("SchedulingQueue", () => {
     expect(waits).toEqual([0, 1000, 2000, 4000, 8000, 10_000]);
   });
 
-  test("brings a pod that no node can take back when something happens that may help, after its back-off", async () => {
+  test("brings a pod that no node can take back when something happens that may help", async () => {
     queue.add(pod("a"));
     queue.park(await queue.take(signal), new Set(["Fit"]));
-    queue.happened("nodeDeleted");
+    queue.happened({ type: "namespaceChanged" });
     expect(await takenWithin(5000)).toBeUndefined();
-    queue.happened("podDeleted");
+    queue.happened(left);
     expect((await takenWithin(1000))?.afterMs).toBe(0);
-    queue.park((await queuedAgain("b"))!, new Set(["Fit"]));
-    queue.happened("podDeleted");
-    expect((await takenWithin(2000))?.afterMs).toBe(1000);
+  });
+
+  test("lets it wait for its back-off only while there are others to try", async () => {
+    queue.add(pod("a", 9));
+    queue.park(await queue.take(signal), new Set(["Fit"]));
+    queue.happened(left);
+    queue.add(pod("b"));
+    expect((await queue.take(signal)).info.uid).toBe("b");
+    expect((await takenWithin(100))?.queued.info.uid).toBe("a");
+  });
+
+  test("of two that something has helped, tries the one that is due first, and within a second the more important one", async () => {
+    for (const info of [pod("early", 0), pod("late", 5), pod("soon", 9)]) queue.add(info);
+    const taken = [await queue.take(signal), await queue.take(signal), await queue.take(signal)];
+    queue.park(
+      taken.find(({ info }) => info.uid === "early")!,
+      new Set(["Fit"]),
+    );
+    await clock.advance(500);
+    queue.park(
+      taken.find(({ info }) => info.uid === "soon")!,
+      new Set(["Fit"]),
+    );
+    await clock.advance(700);
+    queue.park(
+      taken.find(({ info }) => info.uid === "late")!,
+      new Set(["Fit"]),
+    );
+    queue.happened(left);
+    const order = [await queue.take(signal), await queue.take(signal), await queue.take(signal)];
+    expect(order.map(({ info }) => info.uid)).toEqual(["early", "soon", "late"]);
+  });
+
+  test("does not miss what happens while a pod is tried", async () => {
+    queue.add(pod("a"));
+    const queued = await queue.take(signal);
+    queue.happened(left);
+    queue.park(queued, new Set(["Fit"]));
+    expect((await takenWithin(2000))?.queued.info.uid).toBe("a");
+  });
+
+  test("does not count what happened before a pod was tried", async () => {
+    queue.add(pod("other"));
+    await queue.take(signal);
+    queue.happened(left);
+    queue.add(pod("a"));
+    queue.park(await queue.take(signal), new Set(["Fit"]));
+    expect(await takenWithin(5000)).toBeUndefined();
+  });
+
+  test("tries a pod again that changed while it was tried, as it is now", async () => {
+    queue.add(pod("a"));
+    const queued = await queue.take(signal);
+    queue.add(pod("a", 0, "2"));
+    queue.park(queued, new Set(["Fit"]));
+    expect((await takenWithin(2000))?.queued.info.pod.metadata.resourceVersion).toBe("2");
+  });
+
+  test("does not take a pod back that was deleted while it was tried", async () => {
+    for (const giveBack of [(queued: QueuedPod) => queue.retry(queued), (queued: QueuedPod) => queue.park(queued, new Set())]) {
+      queue.add(pod("a"));
+      const queued = await queue.take(signal);
+      queue.delete("a");
+      giveBack(queued);
+      expect(queue.has("a")).toBe(false);
+    }
   });
 
   test("brings it back after five minutes even if nothing happens", async () => {
@@ -88,13 +160,8 @@ describe("SchedulingQueue", () => {
     queue.add(pod("a"));
     queue.add(pod("b"));
     queue.delete("a");
-    queue.refresh({ ...pod("b"), metadata: { ...pod("b").metadata, resourceVersion: "2" } });
-    expect((await queue.take(signal)).pod.metadata).toMatchObject({ name: "b", resourceVersion: "2" });
+    queue.refresh(pod("b", 0, "2"));
+    expect((await queue.take(signal)).info.pod.metadata).toMatchObject({ name: "b", resourceVersion: "2" });
     expect(queue.has("a")).toBe(false);
   });
 });
-
-async function queuedAgain(name: string): Promise<QueuedPod | undefined> {
-  queue.add(pod(name));
-  return queue.take(signal);
-}

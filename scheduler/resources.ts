@@ -1,4 +1,4 @@
-import type { Container, Pod, PodSpec } from "#api/generated/types";
+import type { Container, Pod } from "#api/generated/types";
 import { milliValue, parseQuantity, value } from "#api/quantity";
 
 /** Thousandths of a CPU; whole units of everything else. */
@@ -6,17 +6,20 @@ export type Amounts = ReadonlyMap<string, number>;
 
 type Quantities = Readonly<Record<string, string | number>>;
 
-/** What a pod holds of a node (upstream: resource.PodRequests): the most it needs at any time of its life. */
-export function requestsOf({ spec }: Pod): Amounts {
-  return podRequests(spec, (container) => amountsOf(container.resources?.requests));
+/**
+ * What a pod holds of a node (upstream: resource.PodRequests): the most it needs at any time of its life. While a container is resized
+ * it holds the larger of what it has and what it wants; what the node refused for good does not count.
+ */
+export function requestsOf(pod: Pod): Amounts {
+  return podRequests(pod, amountsOf);
 }
 
 /**
  * As `requestsOf`, but a container that asks for nothing counts as a small one: otherwise a thousand of them would seem to fit best
  * wherever the first one went. For scores only.
  */
-export function scoredRequestsOf({ spec }: Pod): Amounts {
-  return podRequests(spec, (container) => new Map([...defaultsForScore, ...amountsOf(container.resources?.requests)]));
+export function scoredRequestsOf(pod: Pod): Amounts {
+  return podRequests(pod, (requests) => new Map([...defaultsForScore, ...amountsOf(requests)]));
 }
 
 export function amountsOf(quantities: Quantities = {}): Amounts {
@@ -39,7 +42,20 @@ const defaultsForScore: Amounts = new Map([
   ["memory", 200 * 1024 * 1024],
 ]);
 
-function podRequests(spec: PodSpec | undefined, requests: (container: Container) => Amounts): Amounts {
+function podRequests({ spec, status }: Pod, amounts: (requests: Quantities | undefined) => Amounts): Amounts {
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const actual = new Map(statuses.map((each) => [each.name, each]));
+  const isRefused =
+    status?.conditions?.some(({ type, reason }) => type === "PodResizePending" && reason === "Infeasible") ?? false;
+  const requests = ({ name, resources }: Container): Amounts => {
+    const held = combine(
+      amountsOf(actual.get(name)?.allocatedResources),
+      amountsOf(actual.get(name)?.resources?.requests),
+      Math.max,
+    );
+    const wanted = amounts(resources?.requests);
+    return held.size === 0 ? wanted : isRefused ? held : combine(wanted, held, Math.max);
+  };
   const containers = (spec?.containers ?? []).map(requests).reduce(plus, nothing);
   const { sidecars, peak } = initRequests(spec?.initContainers ?? [], requests);
   const needed = combine(plus(containers, sidecars), peak, Math.max);

@@ -1,55 +1,17 @@
 import { seededRandom } from "#base/random";
-import type { Container, Node, Pod, PodSpec, Taint } from "#api/generated/types";
+import type { Pod, PodSpec, ReplicaSet } from "#api/generated/types";
 import type { Stored } from "#api/object";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { asks, cluster, node, type NodeOptions, pod } from "./objects.testing.ts";
 import { defaultPlugins } from "./plugins/default-plugins.ts";
+import { podInfoOf } from "./pod-info.ts";
 import { schedule } from "./schedule.ts";
-import { ClusterState } from "./snapshot.ts";
-
-interface NodeOptions {
-  readonly cpu?: string;
-  readonly memory?: string;
-  readonly pods?: string;
-  readonly labels?: Record<string, string>;
-  readonly taints?: readonly Taint[];
-  readonly unschedulable?: boolean;
-}
-
-function node(name: string, options: NodeOptions = {}): Stored<Node> {
-  const { cpu = "4", memory = "8Gi", pods = "110", labels = {}, taints, unschedulable } = options;
-  const metadata = {
-    name,
-    uid: name,
-    resourceVersion: "1",
-    creationTimestamp: "",
-    labels: { "kubernetes.io/hostname": name, ...labels },
-  };
-  const spec = { ...(taints && { taints }), ...(unschedulable === true && { unschedulable }) };
-  return { metadata, spec, status: { allocatable: { cpu, memory, pods } } };
-}
-
-function pod(name: string, spec: Partial<PodSpec> = {}, metadata: Partial<Pod["metadata"]> = {}): Stored<Pod> {
-  const containers = [{ name: "c", image: "i" }];
-  return {
-    metadata: { namespace: "default", name, uid: name, resourceVersion: "1", creationTimestamp: "", ...metadata },
-    spec: { containers, ...spec },
-  };
-}
-
-function asks(requests: Record<string, string>, more: Partial<Container> = {}): { containers: Container[] } {
-  return { containers: [{ name: "c", image: "i", resources: { requests }, ...more }] };
-}
-
-function cluster(nodes: readonly Stored<Node>[], placed: readonly [Stored<Pod>, string][] = []) {
-  const state = new ClusterState();
-  for (const each of nodes) state.setNode(each);
-  for (const [each, where] of placed) state.setPod(each, where);
-  return state;
-}
+import type { ClusterState } from "./snapshot.ts";
+import { nothingRelated } from "./snapshot.ts";
 
 function place(state: ClusterState, wanted: Stored<Pod>): string {
-  const decision = schedule(wanted, state.snapshot(), defaultPlugins, seededRandom(1));
+  const decision = schedule(podInfoOf(wanted), state.snapshot(), defaultPlugins, seededRandom(1));
   return decision.type === "node" ? decision.name : decision.message;
 }
 
@@ -84,11 +46,11 @@ describe("a pod that fits nowhere", () => {
     );
   });
 
-  test("hears that room could not be made, or that nobody makes it", () => {
+  test("hears that room cannot be made, that it may not, or nothing of it when it is being made", () => {
     const full = (priority: number) => cluster([node("n1")], [[pod("other", { ...asks({ cpu: "4" }), priority }), "n1"]]);
     const wanted = pod("p", { ...asks({ cpu: "1" }), priority: 10 });
     expect(place(full(10), wanted)).toMatch(/nodes are available: 1 No preemption victims found for incoming pod\.$/);
-    expect(place(full(0), wanted)).toMatch(/nodes are available: 1 Preemption is not implemented yet\.$/);
+    expect(place(full(0), wanted)).toBe("0/1 nodes are available: 1 Insufficient cpu.");
     expect(place(full(0), pod("p", { ...wanted.spec, preemptionPolicy: "Never" }))).toMatch(
       /preemption: not eligible due to preemptionPolicy=Never\.$/,
     );
@@ -184,9 +146,11 @@ describe("scores", () => {
     const nodes = ["n1", "n2", "n3", "n4"].map((name, index) =>
       node(name, { labels: { "topology.kubernetes.io/zone": index < 2 ? "a" : "b" } }),
     );
-    const state = cluster(nodes);
+    const spec = { selector: { matchLabels: { app: "a" } }, template: {} };
+    const replicaSet = (): ReplicaSet => ({ metadata: { name: "r" }, spec });
+    const state = cluster(nodes, [[pod("large", asks({ cpu: "1", memory: "2Gi" })), "n3"]], { ...nothingRelated, replicaSet });
     const placed = Array.from({ length: 4 }, (_, index) => {
-      const replica = pod(`p${index}`, {}, { ownerReferences: [owner] });
+      const replica = pod(`p${index}`, {}, { ownerReferences: [owner], labels: { app: "a" } });
       const where = place(state, replica);
       state.setPod(replica, where);
       return where;
@@ -197,9 +161,9 @@ describe("scores", () => {
   });
 
   test("roll the dice between equals", () => {
-    const { nodes } = cluster([node("n1"), node("n2")]).snapshot();
+    const snapshot = cluster([node("n1"), node("n2")]).snapshot();
     const random = seededRandom(7);
-    const chosen = Array.from({ length: 50 }, () => schedule(pod("p"), { nodes }, defaultPlugins, random));
+    const chosen = Array.from({ length: 50 }, () => schedule(podInfoOf(pod("p")), snapshot, defaultPlugins, random));
     expect(new Set(chosen.map((decision) => decision.type === "node" && decision.name))).toEqual(new Set(["n1", "n2"]));
   });
 });
@@ -242,7 +206,7 @@ test("no node is ever given more than it has", () => {
       const random = seededRandom(seed);
       for (const [index, { cpu, memory }] of wishes.entries()) {
         const wanted = pod(`p${index}`, asks({ cpu: `${cpu}m`, memory: `${memory}Mi` }));
-        const decision = schedule(wanted, state.snapshot(), defaultPlugins, random);
+        const decision = schedule(podInfoOf(wanted), state.snapshot(), defaultPlugins, random);
         if (decision.type === "node") state.setPod(wanted, decision.name);
       }
       for (const { requested, allocatable, pods } of state.snapshot().nodes) {

@@ -1,110 +1,82 @@
 import type { Random } from "#base/random";
-import type { Pod } from "#api/generated/types";
-import type { Stored } from "#api/object";
+import { type Attempt, outOfQuestion, prepareAttempt, type Rejected, rejectionOf } from "./filter.ts";
+import { histogram } from "./histogram.ts";
 import type { NodeInfo } from "./node-info.ts";
-import type { PodRules, Rejection, SchedulerPlugin } from "./plugin.ts";
+import type { SchedulerPlugin } from "./plugin.ts";
+import type { PodInfo } from "./pod-info.ts";
+import { preempt } from "./preempt.ts";
+import { totalScores } from "./score.ts";
 import type { ClusterSnapshot } from "./snapshot.ts";
 
-export type Decision = { readonly type: "node"; readonly name: string } | FitError;
+export type Decision = { readonly type: "node"; readonly name: string } | NoNode;
 
 /** No node will do. */
-export interface FitError {
+export interface NoNode {
   readonly type: "none";
   /** As upstream words it. */
   readonly message: string;
   /** Whose rejections stand in the way: what they wake on is worth another attempt. */
   readonly plugins: ReadonlySet<string>;
+  /** The node where room is to be made for the pod: undefined leaves what was nominated before, empty takes it back. */
+  readonly nominated?: string;
+  /** Who must leave it, the most important first. */
+  readonly victims: readonly PodInfo[];
 }
 
 /** Finds the node for a pod: filters, scores, and rolls the dice between the best. Pure but for the dice. */
-export function schedule(
-  pod: Stored<Pod>,
-  cluster: ClusterSnapshot,
-  plugins: readonly SchedulerPlugin[],
-  random: Random,
-): Decision {
-  if (cluster.nodes.length === 0) return { type: "none", message: "no nodes available to schedule pods", plugins: new Set() };
-  const rules = plugins.flatMap((plugin) => {
-    const prepared = plugin.prepare(pod, cluster);
-    return prepared === undefined ? [] : [{ plugin, rules: prepared }];
-  });
-  const verdicts = cluster.nodes.map((node) => ({ node, rejected: firstRejection(rules, node) }));
-  const feasible = verdicts.flatMap(({ node, rejected }) => (rejected === undefined ? [node] : []));
-  if (feasible.length > 0) return { type: "node", name: best(feasible, rules, random) };
-  const rejections = verdicts.flatMap(({ node, rejected }) => (rejected === undefined ? [] : [{ node, ...rejected }]));
-  return {
-    type: "none",
-    message: explain(pod, rejections),
-    plugins: new Set(rejections.map(({ plugin }) => plugin)),
-  };
-}
-
-interface Prepared {
-  readonly plugin: SchedulerPlugin;
-  readonly rules: PodRules;
-}
-
-interface Rejected {
-  readonly node: NodeInfo;
-  readonly plugin: string;
-  readonly rejection: Rejection;
-}
-
-function firstRejection(prepared: readonly Prepared[], node: NodeInfo): Omit<Rejected, "node"> | undefined {
-  for (const { plugin, rules } of prepared) {
-    if (rules.nodes?.has(node.node.metadata.name) === false) {
-      const reasons = [`node(s) didn't satisfy plugin(s) [${plugin.name}]`];
-      return { plugin: plugin.name, rejection: { reasons, resolvableByPreemption: false } };
-    }
-    const rejection = rules.filter?.(node);
-    if (rejection !== undefined) return { plugin: plugin.name, rejection };
+export function schedule(pod: PodInfo, cluster: ClusterSnapshot, plugins: readonly SchedulerPlugin[], random: Random): Decision {
+  if (cluster.nodes.length === 0) {
+    return { type: "none", message: "no nodes available to schedule pods", plugins: new Set(), victims: [] };
   }
-  return undefined;
+  const attempt = prepareAttempt(pod, cluster, plugins);
+  const { feasible, rejected } = filterNodes(attempt);
+  if (feasible.length > 0) return { type: "node", name: best(attempt, feasible, random) };
+  return noNode(attempt, rejected, random);
 }
 
-function best(nodes: readonly NodeInfo[], prepared: readonly Prepared[], random: Random): string {
+/** The node that room was made on is taken without a look at others if it will do now. */
+function filterNodes(attempt: Attempt): { feasible: readonly NodeInfo[]; rejected: ReadonlyMap<NodeInfo, Rejected> } {
+  const { pod, cluster } = attempt;
+  const rejected = new Map<NodeInfo, Rejected>();
+  const passes = (node: NodeInfo): boolean => {
+    const rejection = outOfQuestion(attempt, node) ?? rejectionOf(attempt, node);
+    if (rejection !== undefined) rejected.set(node, rejection);
+    return rejection === undefined;
+  };
+  const nominated = cluster.nominatedNode(pod.uid);
+  if (nominated !== undefined && passes(nominated)) return { feasible: [nominated], rejected };
+  return { feasible: cluster.nodes.filter(passes), rejected };
+}
+
+function best(attempt: Attempt, nodes: readonly NodeInfo[], random: Random): string {
   const [only] = nodes;
   if (nodes.length === 1 && only !== undefined) return only.node.metadata.name;
-  const totals = new Map(nodes.map(({ node }) => [node.metadata.name, 0]));
-  for (const { plugin, rules } of prepared) {
-    if (rules.score === undefined) continue;
-    const raw = new Map(nodes.map((node) => [node.node.metadata.name, rules.score?.(node) ?? 0]));
-    for (const [name, score] of rules.normalize?.(raw) ?? raw) {
-      totals.set(name, (totals.get(name) ?? 0) + score * (plugin.weight ?? 1));
-    }
+  let [highest, winners]: [number, string[]] = [-Infinity, []];
+  for (const [name, total] of totalScores(attempt, nodes)) {
+    if (total > highest) [highest, winners] = [total, []];
+    if (total === highest) winners.push(name);
   }
-  const highest = Math.max(...totals.values());
-  const winners = [...totals].filter(([, total]) => total === highest).map(([name]) => name);
   return winners[Math.floor(random.float() * winners.length)] ?? "";
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: …` (upstream: FitError.Error). */
-function explain(pod: Pod, rejections: readonly Rejected[]): string {
-  const reasons = histogram(rejections.flatMap(({ rejection }) => rejection.reasons));
-  return `0/${rejections.length} nodes are available: ${reasons}. ${explainPreemption(pod, rejections)}`;
-}
-
 /**
- * There are no resource claims to give back, as upstream says each time since 1.34, and pods are not preempted: where a pod of lower
- * priority is in the way, that is said.
+ * `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: …` (upstream: FitError.Error). There are
+ * no resource claims to give back, as upstream says each time since 1.34.
  */
-function explainPreemption({ spec }: Pod, rejections: readonly Rejected[]): string {
-  const claims = "no new claims to deallocate";
-  if (spec?.preemptionPolicy === "Never") return `${claims}, preemption: not eligible due to preemptionPolicy=Never.`;
-  const priority = spec?.priority ?? 0;
-  const why = ({ rejection, node }: Rejected) => {
-    if (!rejection.resolvableByPreemption) return "Preemption is not helpful for scheduling";
-    const victims = [...node.pods.values()].some((other) => (other.spec?.priority ?? 0) < priority);
-    return victims ? "Preemption is not implemented yet" : "No preemption victims found for incoming pod";
+function noNode(attempt: Attempt, rejected: ReadonlyMap<NodeInfo, Rejected>, random: Random): NoNode {
+  const rejections = [...rejected.values()];
+  const plugins = new Set(rejections.flatMap((rejection) => rejection.plugins));
+  const reasons = histogram(rejections.flatMap(({ rejection }) => rejection.reasons));
+  const message = `0/${rejections.length} nodes are available: ${reasons}.`;
+  const preemption = preempt(attempt, rejected, random);
+  if (preemption.type === "victims") {
+    return { type: "none", message, plugins, nominated: preemption.node, victims: preemption.victims };
+  }
+  return {
+    type: "none",
+    message: `${message} no new claims to deallocate, preemption: ${preemption.message}`,
+    plugins,
+    ...(preemption.type === "hopeless" && { nominated: "" }),
+    victims: [],
   };
-  return `${claims}, preemption: 0/${rejections.length} nodes are available: ${histogram(rejections.map(why))}.`;
-}
-
-function histogram(reasons: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts]
-    .map(([reason, count]) => `${count} ${reason}`)
-    .toSorted()
-    .join(", ");
 }

@@ -1,18 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#base/clock";
-import { timestamp } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
-import type { Node, Pod, PodCondition } from "#api/generated/types";
-import { keyOf, keyText, type KubeObject, type Stored } from "#api/object";
+import type { Node, Pod } from "#api/generated/types";
+import { keyOf, keyText, type Stored } from "#api/object";
 import { nodes as nodeType, pods as podType } from "#api/resource-type";
 import { hasReason } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import { EventRecorder } from "#client/event-recorder";
 import { type Change, Informer } from "#client/informer";
+import { evict } from "./eviction.ts";
 import type { SchedulerPlugin } from "./plugin.ts";
+import { type PodInfo, podInfoOf } from "./pod-info.ts";
+import { type NotScheduled, PodStatusWriter } from "./pod-status-writer.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue.ts";
-import { schedule } from "./schedule.ts";
+import { RelatedInformers } from "./related-objects.ts";
+import { type NoNode, schedule } from "./schedule.ts";
 import { ClusterState } from "./snapshot.ts";
 
 export interface SchedulerOptions {
@@ -36,29 +39,34 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
-  readonly #state = new ClusterState();
+  readonly #related: RelatedInformers;
+  readonly #state: ClusterState;
   readonly #queue: SchedulingQueue;
   readonly #recorder: EventRecorder;
+  readonly #status: PodStatusWriter;
   /** Decided, and not shown by the informer yet, by uid. */
   readonly #assumed = new Set<string>();
 
   constructor(options: SchedulerOptions) {
-    const { plugins, schedulerName } = options;
     this.#options = options;
     this.#pods = new Informer({ ...options, type: podType });
     this.#nodes = new Informer({ ...options, type: nodeType });
-    const wakesOn = new Map(plugins.map((plugin) => [plugin.name, plugin.wakesOn ?? []]));
-    this.#queue = new SchedulingQueue({ clock: options.clock, wakesOn });
-    this.#recorder = new EventRecorder({ ...options, component: schedulerName });
+    this.#related = new RelatedInformers(options);
+    this.#state = new ClusterState(this.#related);
+    this.#queue = new SchedulingQueue(options);
+    this.#recorder = new EventRecorder({ ...options, component: options.schedulerName });
+    this.#status = new PodStatusWriter(options);
   }
 
   /** Resolves when the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#nodes.changes.subscribe((change) => this.#nodeChanged(change));
     this.#pods.changes.subscribe((change) => this.#podChanged(change));
-    const informers = Promise.all([this.#nodes.run(signal), this.#pods.run(signal)]);
+    this.#related.onNamespaceLabels(() => this.#queue.happened({ type: "namespaceChanged" }));
+    const followed = [this.#nodes, this.#pods, this.#related];
+    const informers = Promise.all(followed.map((informer) => informer.run(signal)));
     try {
-      await Promise.all([this.#nodes.synced(signal), this.#pods.synced(signal)]);
+      await Promise.all(followed.map((informer) => informer.synced(signal)));
       await this.#loop(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -82,34 +90,87 @@ export class Scheduler {
     }
   }
 
-  /** Synchronous up to the decision, so that nothing that happens meanwhile is missed. */
+  /** Synchronous up to the decision, so that it is made on one state of the cluster. */
   #attempt(queued: QueuedPod, signal: AbortSignal): void {
-    const { pod } = queued;
+    const { info } = queued;
     const { plugins, random, log } = this.#options;
     try {
-      const decision = schedule(pod, this.#state.snapshot(), plugins, random);
+      const decision = schedule(info, this.#state.snapshot(), plugins, random);
       if (decision.type === "node") {
-        this.#state.setPod(pod, decision.name);
-        this.#assumed.add(pod.metadata.uid);
+        this.#state.setPod(info, decision.name);
+        this.#assumed.add(info.uid);
         void this.#bind(queued, decision.name, signal);
-        return;
+      } else {
+        void this.#wait(queued, decision, signal);
       }
-      this.#queue.park(queued, decision.plugins);
-      this.#report(pod, "Unschedulable", decision.message, signal);
     } catch (error) {
-      log.error("an attempt to schedule a pod failed", { pod: keyText(keyOf(pod)), error });
+      log.error("an attempt to schedule a pod failed", { pod: keyText(keyOf(info.pod)), error });
       this.#queue.retry(queued);
-      this.#report(pod, "SchedulerError", (error as Error).message, signal);
+      this.#report(info.pod, { reason: "SchedulerError", message: (error as Error).message }, signal);
+    }
+  }
+
+  /**
+   * The pod is not tried again before all victims are asked to leave: it would find other victims, or the same ones. What happens
+   * meanwhile wakes it afterwards.
+   */
+  async #wait(queued: QueuedPod, decision: NoNode, signal: AbortSignal): Promise<void> {
+    const { info } = queued;
+    const { message, nominated } = decision;
+    this.#nominate(queued, nominated);
+    this.#report(
+      info.pod,
+      { reason: "Unschedulable", message, ...(nominated !== undefined && { nominatedNodeName: nominated }) },
+      signal,
+    );
+    if (decision.victims.length === 0 || nominated === undefined) {
+      this.#queue.park(queued, decision.plugins);
+      return;
+    }
+    try {
+      this.#takeBackNominations(queued, nominated, signal);
+      const victims = decision.victims.map(({ pod }) => pod);
+      await evict({ ...this.#options, recorder: this.#recorder }, { preemptor: info.pod, victims, node: nominated }, signal);
+      this.#queue.park(queued, decision.plugins);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#options.log.warn("could not make room for a pod", {
+        pod: keyText(keyOf(info.pod)),
+        reason: (error as Error).message,
+      });
+      this.#queue.retry(queued);
+    }
+  }
+
+  #nominate({ info }: QueuedPod, node: string | undefined): void {
+    if (node === undefined) return;
+    if (node !== "") this.#state.nominations.set(info, node);
+    else this.#unnominate(info.pod);
+  }
+
+  /** Whoever the pod had kept out may come now. */
+  #unnominate(pod: Stored<Pod>): void {
+    if (this.#state.nominations.delete(pod.metadata.uid)) this.#queue.happened({ type: "podDeleted", pod });
+  }
+
+  /** Pods of lower priority may not fit there any more, and should look elsewhere. */
+  #takeBackNominations({ info }: QueuedPod, node: string, signal: AbortSignal): void {
+    for (const other of this.#state.nominations.on(node)) {
+      if (other.priority >= info.priority) continue;
+      this.#state.nominations.delete(other.uid);
+      void this.#status.notNominated(other.pod, signal);
+      this.#queue.add(other);
     }
   }
 
   async #bind(queued: QueuedPod, node: string, signal: AbortSignal): Promise<void> {
-    const { pod } = queued;
+    const { pod } = queued.info;
     const key = keyOf(pod);
     const target = { apiVersion: "v1", kind: "Node", name: node };
     const binding = { apiVersion: "v1", kind: "Binding", metadata: { ...key, uid: pod.metadata.uid }, target };
     try {
       await this.#options.client.createSubresource(podType, key, "binding", binding, { signal });
+      this.#queue.delete(pod.metadata.uid);
       this.#recorder.event(pod, "Normal", "Scheduled", `Successfully assigned ${keyText(key)} to ${node}`);
     } catch (error) {
       if (signal.aborted) return;
@@ -118,95 +179,98 @@ export class Scheduler {
   }
 
   #bindingFailed(queued: QueuedPod, error: unknown, signal: AbortSignal): void {
-    const { pod } = queued;
-    const { uid } = pod.metadata;
+    const { pod, uid } = queued.info;
     // The informer showed the truth in the meantime: bound after all, or gone.
     if (!this.#assumed.delete(uid)) return;
     this.#state.deletePod(uid);
-    this.#queue.happened("podDeleted");
-    if (hasReason(error, "NotFound")) return;
     const current = this.#pods.get(keyOf(pod));
-    if (current?.metadata.uid !== uid || !this.#isPending(current)) return;
-    this.#queue.retry({ ...queued, pod: current });
-    this.#report(current, "SchedulerError", `Binding rejected: ${(error as Error).message}`, signal);
+    if (current?.metadata.uid === uid && this.#isPending(current) && !hasReason(error, "NotFound")) {
+      this.#queue.refresh(podInfoOf(current));
+      this.#queue.retry(queued);
+      this.#report(current, { reason: "SchedulerError", message: `Binding rejected: ${(error as Error).message}` }, signal);
+    } else {
+      this.#queue.delete(uid);
+    }
+    this.#queue.happened({ type: "podDeleted", pod });
   }
 
   /** A pod that is held back says so. */
   #sayGated(pod: Stored<Pod>, signal: AbortSignal): void {
     if (!this.#isOurs(pod) || (pod.spec?.schedulingGates ?? []).length === 0) return;
-    void this.#setCondition(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates", signal);
+    const message = "Scheduling is blocked due to non-empty scheduling gates";
+    void this.#status.notScheduled(pod, { reason: "SchedulingGated", message }, signal);
   }
 
-  #report(pod: Stored<Pod>, reason: string, message: string, signal: AbortSignal): void {
-    this.#recorder.event(pod, "Warning", "FailedScheduling", message);
-    void this.#setCondition(pod, reason, message, signal);
-  }
-
-  async #setCondition(pod: Stored<Pod>, reason: string, message: string, signal: AbortSignal): Promise<void> {
-    const { client, clock, log } = this.#options;
-    const known = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
-    if (known?.status === "False" && known.reason === reason && known.message === message) return;
-    const now = timestamp(clock.now());
-    const lastTransitionTime = known?.status === "False" ? (known.lastTransitionTime ?? now) : now;
-    const condition: PodCondition = { type: "PodScheduled", status: "False", reason, message, lastTransitionTime };
-    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
-    try {
-      await client.patch(podType, keyOf(pod), { type: "strategic", patch }, { subresource: "status", signal });
-    } catch (error) {
-      if (signal.aborted || hasReason(error, "NotFound", "Conflict")) return;
-      log.warn("could not write a pod's condition", { pod: keyText(keyOf(pod)), reason: (error as Error).message });
-    }
+  #report(pod: Stored<Pod>, why: NotScheduled, signal: AbortSignal): void {
+    this.#recorder.event(pod, "Warning", "FailedScheduling", why.message);
+    void this.#status.notScheduled(pod, why, signal);
   }
 
   #nodeChanged(change: Change<Node>): void {
-    const { object } = change;
+    const { object: node } = change;
     if (change.type === "deleted") {
-      this.#state.deleteNode(object.metadata.name);
-      this.#queue.happened("nodeDeleted");
+      this.#state.deleteNode(node.metadata.name);
+      this.#queue.happened({ type: "nodeDeleted", node });
       return;
     }
-    this.#state.setNode(object);
-    if (change.type === "added") this.#queue.happened("nodeAdded");
-    else if (!isDeepStrictEqual(relevant(change.old), relevant(object))) this.#queue.happened("nodeUpdated");
+    this.#state.setNode(node);
+    if (change.type === "added") this.#queue.happened({ type: "nodeAdded", node });
+    else if (!isDeepStrictEqual(offerOf(change.old), offerOf(node))) this.#queue.happened({ type: "nodeUpdated", node });
   }
 
   #podChanged(change: Change<Pod>): void {
     const pod = change.object;
     const { uid } = pod.metadata;
-    if (change.type === "deleted" || isFinished(pod)) {
-      this.#forget(pod);
-    } else if ((pod.spec?.nodeName ?? "") !== "") {
+    if (change.type === "deleted" || isFinished(pod)) this.#forget(pod);
+    else if (isPlaced(pod)) this.#placed(change);
+    else if (!this.#isPending(pod)) {
       this.#queue.delete(uid);
-      this.#assumed.delete(uid);
-      this.#state.setPod(pod, pod.spec?.nodeName ?? "");
-      this.#queue.happened(change.type === "updated" && (change.old.spec?.nodeName ?? "") !== "" ? "podUpdated" : "podAdded");
-    } else if (!this.#isPending(pod)) {
-      this.#queue.delete(uid);
-    } else if (!this.#assumed.has(uid)) {
-      this.#enqueue(change);
-    }
+      this.#unnominate(pod);
+    } else if (!this.#assumed.has(uid)) this.#enqueue(change);
+  }
+
+  #placed(change: Change<Pod>): void {
+    const pod = change.object;
+    const { uid } = pod.metadata;
+    this.#queue.delete(uid);
+    this.#assumed.delete(uid);
+    this.#state.setPod(pod, pod.spec?.nodeName ?? "");
+    if (change.type !== "updated" || !isPlaced(change.old)) this.#queue.happened({ type: "podAdded", pod });
+    else if (!isDeepStrictEqual(presenceOf(change.old), presenceOf(pod))) this.#queue.happened({ type: "podUpdated", pod });
   }
 
   #forget(pod: Stored<Pod>): void {
     const { uid } = pod.metadata;
     this.#queue.delete(uid);
-    this.#assumed.delete(uid);
     this.#state.deletePod(uid);
-    if ((pod.spec?.nodeName ?? "") !== "") this.#queue.happened("podDeleted");
+    this.#unnominate(pod);
+    if (this.#assumed.delete(uid) || isPlaced(pod)) this.#queue.happened({ type: "podDeleted", pod });
   }
 
   #enqueue(change: Change<Pod>): void {
-    const { object: pod } = change;
-    const changed = change.type !== "updated" || !sameWish(change.old, pod) || !this.#queue.has(pod.metadata.uid);
-    if (changed) this.#queue.add(pod);
-    else this.#queue.refresh(pod);
+    const info = podInfoOf(change.object);
+    const changed =
+      change.type !== "updated" || !isDeepStrictEqual(wishOf(change.old), wishOf(info.pod)) || !this.#queue.has(info.uid);
+    this.#followNomination(info, change);
+    if (changed) this.#queue.add(info);
+    else this.#queue.refresh(info);
+  }
+
+  /** What this scheduler nominated and has not written yet stands until another is written, by one before it or by hand. */
+  #followNomination(info: PodInfo, change: Change<Pod>): void {
+    const { nominations } = this.#state;
+    const known = nominations.nodeOf(info.uid);
+    const written = info.pod.status?.nominatedNodeName ?? "";
+    const before = change.type === "updated" ? (change.old.status?.nominatedNodeName ?? "") : "";
+    if (written !== before && written !== "") nominations.set(info, written);
+    else if (written !== before && known === before) this.#unnominate(info.pod);
+    else if (known !== undefined) nominations.set(info, known);
   }
 
   /** Ours to find a node for, now. Who holds it back by a gate will let it go. */
   #isPending(pod: Pod): boolean {
-    const { spec, metadata } = pod;
-    const gated = (spec?.schedulingGates ?? []).length > 0;
-    return this.#isOurs(pod) && !gated && (spec?.nodeName ?? "") === "" && metadata.deletionTimestamp === undefined;
+    const gated = (pod.spec?.schedulingGates ?? []).length > 0;
+    return this.#isOurs(pod) && !gated && !isPlaced(pod) && pod.metadata.deletionTimestamp === undefined;
   }
 
   #isOurs({ spec }: Pod): boolean {
@@ -218,11 +282,20 @@ function isFinished({ status }: Pod): boolean {
   return status?.phase === "Succeeded" || status?.phase === "Failed";
 }
 
+function isPlaced({ spec }: Pod): boolean {
+  return (spec?.nodeName ?? "") !== "";
+}
+
 /** What decisions depend on: heartbeats are not among it. */
-function relevant({ metadata, spec, status }: Node): object {
+function offerOf({ metadata, spec, status }: Node): object {
   return { labels: metadata.labels, taints: spec?.taints, unschedulable: spec?.unschedulable, allocatable: status?.allocatable };
 }
 
-function sameWish(old: KubeObject & { spec?: unknown }, pod: KubeObject & { spec?: unknown }): boolean {
-  return isDeepStrictEqual(old.spec, pod.spec) && isDeepStrictEqual(old.metadata.labels, pod.metadata.labels);
+/** What of a pod on a node matters to others. */
+function presenceOf({ metadata, spec }: Pod): object {
+  return { labels: metadata.labels, leaving: metadata.deletionTimestamp !== undefined, containers: spec?.containers };
+}
+
+function wishOf({ metadata, spec }: Pod): object {
+  return { labels: metadata.labels, spec };
 }

@@ -54,7 +54,6 @@ describe("unimplementedFields", () => {
       runtimeClassName: "gvisor",
     };
     expect(unimplementedFields(spec).sort()).toEqual([
-      "affinity.podAntiAffinity",
       "containers[1].resizePolicy",
       "containers[1].securityContext.procMount",
       "initContainers[0].securityContext.seLinuxOptions",

@@ -48,7 +48,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     nodeSelector: "implemented",
     os: "warned",
     overhead: "warned",
-    preemptionPolicy: "warned",
+    preemptionPolicy: "implemented",
     priority: "implemented",
     priorityClassName: "implemented",
     readinessGates: "implemented",
@@ -97,7 +97,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     volumeMounts: "VolumeMount",
     workingDir: "implemented",
   },
-  Affinity: { nodeAffinity: "implemented", podAffinity: "warned", podAntiAffinity: "warned" },
+  Affinity: { nodeAffinity: "implemented", podAffinity: "implemented", podAntiAffinity: "implemented" },
   ContainerPort: {
     containerPort: "implemented",
     hostIP: "warned",
@@ -216,7 +216,6 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
 const asItIs: Readonly<Record<string, readonly unknown[]>> = {
   "PodSpec.enableServiceLinks": [true, false],
   "PodSpec.hostUsers": [true],
-  "PodSpec.preemptionPolicy": ["PreemptLowerPriority"],
   "PodSecurityContext.fsGroupChangePolicy": ["Always"],
   "PodSecurityContext.supplementalGroupsPolicy": ["Merge"],
   "SecurityContext.procMount": ["Default"],

@@ -1,5 +1,7 @@
 import type { SchedulerPlugin } from "../plugin.ts";
 import { balancedAllocation } from "./balanced-allocation.ts";
+import { imageLocality } from "./image-locality.ts";
+import { interPodAffinity } from "./inter-pod-affinity.ts";
 import { nodeAffinity } from "./node-affinity.ts";
 import { nodeName } from "./node-name.ts";
 import { nodePorts } from "./node-ports.ts";
@@ -17,5 +19,7 @@ export const defaultPlugins: readonly SchedulerPlugin[] = [
   nodePorts,
   nodeResourcesFit,
   topologySpread,
+  interPodAffinity,
   balancedAllocation,
+  imageLocality,
 ];

@@ -3,9 +3,9 @@ import type { SchedulerPlugin } from "../plugin.ts";
 /** A pod that names its node goes nowhere else. */
 export const nodeName: SchedulerPlugin = {
   name: "NodeName",
-  wakesOn: ["nodeAdded"],
-  prepare: ({ spec }) => {
-    const name = spec?.nodeName ?? "";
+  wakes: ({ pod }, event) => event.type === "nodeAdded" && event.node.metadata.name === pod.spec?.nodeName,
+  prepare: ({ pod }) => {
+    const name = pod.spec?.nodeName ?? "";
     if (name === "") return undefined;
     return {
       filter: ({ node }) =>

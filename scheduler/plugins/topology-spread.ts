@@ -1,135 +1,108 @@
-import type { Node, Pod, TopologySpreadConstraint } from "#api/generated/types";
-import { compileLabelSelector, type LabelSelector } from "#api/label-selector";
-import { controllerOf, type Stored } from "#api/object";
-import type { NodeInfo } from "../node-info.ts";
-import { highestScore, type PodRules, type Rejection, type SchedulerPlugin } from "../plugin.ts";
+import type { Node, Pod } from "#api/generated/types";
+import type { ClusterEvent } from "../cluster-event.ts";
+import { type NodeInfo, podsChanged } from "../node-info.ts";
+import { highestScore, type PodRules, type Rejection, type SchedulerPlugin, type Scoring } from "../plugin.ts";
+import type { PodInfo } from "../pod-info.ts";
 import type { ClusterSnapshot } from "../snapshot.ts";
-import { selectsNode } from "./node-affinity.ts";
-import { tolerates } from "#api/tolerations";
+import { type SpreadConstraint, spreadConstraintsOf } from "./spread-constraints.ts";
+
+const hostname = "kubernetes.io/hostname";
 
 /**
  * Spreads pods over nodes, zones or whatever a pod names. One that names nothing is spread softly over hosts and zones, together with the
- * pods of the same controller, as upstream's default constraints do.
+ * pods of the same services and controller, as upstream's default constraints do.
  */
 export const topologySpread: SchedulerPlugin = {
   name: "PodTopologySpread",
   weight: 2,
-  wakesOn: ["podAdded", "podUpdated", "podDeleted", "nodeAdded", "nodeUpdated", "nodeDeleted"],
+  wakes: mayHelp,
   prepare: (pod, cluster) => {
-    const constraints = constraintsOf(pod).map((constraint) => count(pod, constraint, cluster));
-    if (constraints.length === 0) return undefined;
-    return { ...filterBy(constraints.filter(({ hard }) => hard)), ...scoreBy(constraints.filter(({ hard }) => !hard)) };
+    const { hard, soft, isDefault } = spreadConstraintsOf(pod.pod, cluster.related);
+    if (hard.length + soft.length === 0) return undefined;
+    return {
+      ...(hard.length > 0 && { filter: filterBy(pod.pod, hard, cluster) }),
+      ...(soft.length > 0 && {
+        scoring: (feasible: readonly NodeInfo[]) => scoreBy(soft, { cluster, feasible, needsAllKeys: !isDefault }),
+      }),
+    };
   },
 };
 
-interface Constraint {
-  readonly topologyKey: string;
-  readonly maxSkew: number;
-  readonly hard: boolean;
-  readonly minDomains: number;
-  /** Whether another pod counts. */
-  readonly counts: (other: Pod) => boolean;
-  /** Whether the pods of a node count. */
-  readonly includes: (node: Node) => boolean;
-  /** Soft constraints of the pod itself do not score nodes without the key; default ones score what is there. */
-  readonly isDefault: boolean;
-}
-
-interface Counted extends Constraint {
+interface Counted {
+  readonly constraint: SpreadConstraint;
   /** Matching pods by the value of the topology key. */
   readonly domains: ReadonlyMap<string, number>;
-  readonly self: number;
+  /** The two domains with the fewest. */
+  readonly fewest: readonly (readonly [domain: string, count: number])[];
+  /** Whether the pod itself is one that counts. */
+  readonly self: 0 | 1;
 }
 
-const hostname = "kubernetes.io/hostname";
-const zone = "topology.kubernetes.io/zone";
-
-function constraintsOf(pod: Stored<Pod>): readonly Constraint[] {
-  const own = pod.spec?.topologySpreadConstraints ?? [];
-  if (own.length > 0) return own.map((constraint) => ownConstraint(pod, constraint));
-  const controller = controllerOf(pod)?.uid;
-  if (controller === undefined) return [];
-  const counts = (other: Pod) => controllerOf(other)?.uid === controller && other.metadata.deletionTimestamp === undefined;
-  const soft = { hard: false, minDomains: 1, counts, includes: () => true, isDefault: true };
-  return [
-    { topologyKey: hostname, maxSkew: 3, ...soft },
-    { topologyKey: zone, maxSkew: 5, ...soft },
-  ];
-}
-
-function ownConstraint(pod: Stored<Pod>, constraint: TopologySpreadConstraint): Constraint {
-  const { topologyKey, maxSkew, whenUnsatisfiable, minDomains = 1 } = constraint;
-  const selector = selectorOf(pod, constraint);
-  const tolerations = pod.spec?.tolerations ?? [];
-  const affinityCounts = constraint.nodeAffinityPolicy !== "Ignore";
-  const taintsCount = constraint.nodeTaintsPolicy === "Honor";
-  return {
-    topologyKey,
-    maxSkew,
-    minDomains,
-    hard: whenUnsatisfiable === "DoNotSchedule",
-    isDefault: false,
-    counts: ({ metadata }) =>
-      metadata.namespace === pod.metadata.namespace &&
-      metadata.deletionTimestamp === undefined &&
-      selector.matches(metadata.labels),
-    includes: (node) =>
-      (!affinityCounts || selectsNode(pod, node)) &&
-      (!taintsCount ||
-        (node.spec?.taints ?? []).every((taint) => taint.effect === "PreferNoSchedule" || tolerates(tolerations, taint))),
+function filterBy(pod: Pod, constraints: readonly SpreadConstraint[], cluster: ClusterSnapshot): NonNullable<PodRules["filter"]> {
+  const counted = constraints.map((constraint): Counted => {
+    const domains = new Map<string, number>();
+    for (const { node, pods } of cluster.nodes) {
+      const domain = domainOf(node, constraint);
+      if (domain === undefined || !hasKeys(node, constraints) || !constraint.includes(node)) continue;
+      domains.set(domain, (domains.get(domain) ?? 0) + countIn(pods.values(), constraint));
+    }
+    const fewest = [...domains].toSorted(([, left], [, right]) => left - right).slice(0, 2);
+    return { constraint, domains, fewest, self: constraint.selects(pod) ? 1 : 0 };
+  });
+  return (info) => {
+    const { came, left } = podsChanged(cluster.byName.get(info.node.metadata.name) ?? info, info);
+    for (const each of counted) {
+      const { constraint } = each;
+      const counts = hasKeys(info.node, constraints) && constraint.includes(info.node);
+      const rejection = check(each, info.node, counts ? countIn(came, constraint) - countIn(left, constraint) : 0);
+      if (rejection !== undefined) return rejection;
+    }
+    return undefined;
   };
 }
 
-/** The pods of one revision only, when `matchLabelKeys` names the label that tells revisions apart. */
-function selectorOf({ metadata }: Pod, { labelSelector, matchLabelKeys = [] }: TopologySpreadConstraint): LabelSelector {
-  const labels = metadata.labels ?? {};
-  const keys = matchLabelKeys.filter((key) => Object.hasOwn(labels, key));
-  if (labelSelector === undefined) return compileLabelSelector(undefined);
-  const more = keys.map((key) => ({ key, operator: "In", values: [labels[key] ?? ""] }));
-  return compileLabelSelector({ ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...more] });
-}
-
-function count(pod: Pod, constraint: Constraint, { nodes }: ClusterSnapshot): Counted {
-  const domains = new Map<string, number>();
-  for (const { node, pods } of nodes) {
-    const domain = domainOf(node, constraint);
-    if (domain === undefined || !constraint.includes(node)) continue;
-    const matching = [...pods.values()].filter(constraint.counts).length;
-    domains.set(domain, (domains.get(domain) ?? 0) + matching);
-  }
-  return { ...constraint, domains, self: constraint.counts(pod) ? 1 : 0 };
-}
-
-function filterBy(constraints: readonly Counted[]): PodRules {
-  if (constraints.length === 0) return {};
-  return {
-    filter: ({ node }) => constraints.map((constraint) => check(constraint, node)).find((rejection) => rejection !== undefined),
-  };
-}
-
-function check(constraint: Counted, node: Node): Rejection | undefined {
+/** `change`: how many more there are in the node's domain than were counted. */
+function check({ constraint, domains, fewest, self }: Counted, node: Node, change: number): Rejection | undefined {
   const reason = "node(s) didn't match pod topology spread constraints";
   const domain = domainOf(node, constraint);
   if (domain === undefined) return { reasons: [`${reason} (missing required label)`], resolvableByPreemption: false };
-  const fewest = constraint.domains.size < constraint.minDomains ? 0 : Math.min(...constraint.domains.values());
-  const skew = (constraint.domains.get(domain) ?? 0) + constraint.self - fewest;
+  const here = (domains.get(domain) ?? 0) + change;
+  const [, elsewhere] = fewest.find(([other]) => other !== domain) ?? [domain, Infinity];
+  const lowest = domains.has(domain) ? Math.min(here, elsewhere) : elsewhere;
+  const skew = here + self - (domains.size < constraint.minDomains ? 0 : lowest);
   return skew > constraint.maxSkew ? { reasons: [reason], resolvableByPreemption: true } : undefined;
 }
 
-function scoreBy(constraints: readonly Counted[]): PodRules {
-  if (constraints.length === 0) return {};
-  // More domains mean that one pod more in one of them weighs more.
-  const weights = constraints.map(({ domains }) => Math.log(domains.size + 2));
-  const isScored = ({ node }: NodeInfo) =>
-    constraints.every((constraint) => constraint.isDefault || domainOf(node, constraint) !== undefined);
-  const crowd = ({ node }: NodeInfo) =>
-    constraints.reduce((total, constraint, index) => {
+interface Scored {
+  readonly cluster: ClusterSnapshot;
+  readonly feasible: readonly NodeInfo[];
+  /** Constraints of the pod itself do not score nodes that lack one of the keys; default ones score what is there. */
+  readonly needsAllKeys: boolean;
+}
+
+function scoreBy(constraints: readonly SpreadConstraint[], { cluster, feasible, needsAllKeys }: Scored): Scoring {
+  const isScored = (node: Node) => !needsAllKeys || hasKeys(node, constraints);
+  const candidates = feasible.filter(({ node }) => isScored(node));
+  const counted = constraints.map((constraint) => {
+    const perNode = constraint.topologyKey === hostname;
+    const domains = new Map(candidates.map(({ node }) => [domainOf(node, constraint) ?? "", 0]));
+    for (const { node, pods } of perNode ? [] : cluster.nodes) {
+      const domain = domainOf(node, constraint) ?? "";
+      const count = domains.get(domain);
+      if (count === undefined || !isScored(node) || !constraint.includes(node)) continue;
+      domains.set(domain, count + countIn(pods.values(), constraint));
+    }
+    // More domains mean that one pod more in one of them weighs more.
+    const weight = Math.log((perNode ? candidates.length : domains.size) + 2);
+    const crowd = ({ node, pods }: NodeInfo) => {
       const domain = domainOf(node, constraint);
-      if (domain === undefined) return total;
-      return total + (constraint.domains.get(domain) ?? 0) * (weights[index] ?? 0) + constraint.maxSkew - 1;
-    }, 0);
+      if (domain === undefined) return 0;
+      return (perNode ? countIn(pods.values(), constraint) : (domains.get(domain) ?? 0)) * weight + constraint.maxSkew - 1;
+    };
+    return crowd;
+  });
   return {
-    score: (node) => (isScored(node) ? Math.round(crowd(node)) : unscored),
+    score: (info) => (isScored(info.node) ? Math.round(counted.reduce((total, crowd) => total + crowd(info), 0)) : unscored),
     normalize: fewerIsBetter,
   };
 }
@@ -138,14 +111,40 @@ function scoreBy(constraints: readonly Counted[]): PodRules {
 const unscored = -1;
 
 function fewerIsBetter(scores: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const known = [...scores.values()].filter((score) => score !== unscored);
-  const [lowest, highest] = [Math.min(...known), Math.max(...known)];
+  let [lowest, highest] = [Infinity, 0];
+  for (const score of scores.values()) {
+    if (score !== unscored) [lowest, highest] = [Math.min(lowest, score), Math.max(highest, score)];
+  }
   const scaled = (score: number) =>
     highest === 0 ? highestScore : Math.floor((highestScore * (highest + lowest - score)) / highest);
   return new Map([...scores].map(([node, score]) => [node, score === unscored ? 0 : scaled(score)]));
 }
 
-/** A node that does not say its host name is its own host by its name. */
-function domainOf({ metadata }: Node, { topologyKey, isDefault }: Constraint): string | undefined {
-  return metadata.labels?.[topologyKey] ?? (isDefault && topologyKey === hostname ? metadata.name : undefined);
+function countIn(pods: Iterable<PodInfo>, constraint: SpreadConstraint): number {
+  let count = 0;
+  for (const { pod } of pods) if (constraint.counts(pod)) count++;
+  return count;
+}
+
+function hasKeys(node: Node, constraints: readonly SpreadConstraint[]): boolean {
+  return constraints.every((constraint) => domainOf(node, constraint) !== undefined);
+}
+
+function domainOf({ metadata }: Node, { topologyKey }: SpreadConstraint): string | undefined {
+  return metadata.labels?.[topologyKey];
+}
+
+function mayHelp({ pod }: PodInfo, event: ClusterEvent): boolean {
+  switch (event.type) {
+    case "podAdded":
+    case "podDeleted":
+    case "podUpdated":
+      return event.pod.metadata.namespace === pod.metadata.namespace;
+    case "nodeAdded":
+    case "nodeUpdated":
+    case "nodeDeleted":
+      return true;
+    case "namespaceChanged":
+      return false;
+  }
 }
