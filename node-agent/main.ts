@@ -10,13 +10,14 @@ import type { AgentParts } from "./agent-parts.ts";
 import { NodeAgent } from "./agent.ts";
 import type { Cgroups } from "./cgroups/cgroups.ts";
 import { configSource } from "./config-source.ts";
-import { ConfigWatches } from "./config-watches.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { ServerTls } from "./http/server.ts";
 import type { ImageService } from "./images/image-service.ts";
 import { type Machine, readMachine } from "./machine.ts";
 import { networkProber, type Prober } from "./probes/run-probe.ts";
 import { RuntimeState } from "./runtime-state.ts";
+import { imagesWithDeadlines } from "./images/deadlines.ts";
+import { runtimeWithDeadlines } from "./runtime/deadlines.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import { podVolumes, type PodVolumes } from "./volumes/pod-volumes.ts";
 import { tokenSource } from "./volumes/token-source.ts";
@@ -53,8 +54,10 @@ export interface NodeAgentOptions {
  * everything of the agent itself has ended.
  */
 export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
-  const { nodeName, podCidr, client, runtime, clock, random, stateDirectory, clusterDns, server } = options;
+  const { nodeName, podCidr, client, clock, random, stateDirectory, clusterDns, server } = options;
   const signal = sharedSignal(options.signal);
+  const runtime = runtimeWithDeadlines(options.runtime, { clock, signal });
+  const runtimeState = new RuntimeState({ runtime, clock });
   const directories = { pods: join(stateDirectory, "pods"), logs: join(stateDirectory, "logs") };
   await mkdir(directories.pods, { recursive: true, mode: 0o750 });
   await mkdir(directories.logs, { recursive: true });
@@ -64,12 +67,14 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
   const parts: AgentParts = {
     ...options,
     signal,
-    runtimeState: new RuntimeState(runtime),
+    runtime,
+    runtimeState,
+    images: imagesWithDeadlines(options.images, { clock, signal }),
     runtimeName: await nameOf(runtime),
     directories,
     source,
     tokens,
-    volumes: options.volumes ?? podVolumes({ watches: new ConfigWatches({ ...options, source, signal }), tokens }),
+    volumes: options.volumes ?? podVolumes({ config: source, tokens }),
     prober: options.prober ?? networkProber(runtime),
     machine: options.machine ?? (await readMachine(stateDirectory)),
     dns: {

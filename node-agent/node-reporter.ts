@@ -7,6 +7,7 @@ import { Backoff } from "#client/backoff";
 import type { AgentParts } from "./agent-parts.ts";
 import { readMachineUse } from "./machine.ts";
 import { newNode, type NodeInput, nodeLabels, nodeStatus, withoutHeartbeats } from "./node-status.ts";
+import { RuntimeHealth } from "./runtime-health.ts";
 import { same } from "./status-writer.ts";
 
 export interface NodeReporterOptions {
@@ -27,6 +28,7 @@ const leaseNamespace = "kube-node-lease";
 export class NodeReporter {
   readonly #parts: AgentParts;
   readonly #options: NodeReporterOptions;
+  readonly #health: RuntimeHealth;
   #node: Stored<Node> | undefined;
   #lease: Stored<Lease> | undefined;
   #writtenAt = -Infinity;
@@ -34,11 +36,13 @@ export class NodeReporter {
   constructor(options: NodeReporterOptions) {
     this.#parts = options.parts;
     this.#options = options;
+    this.#health = new RuntimeHealth(options.parts);
   }
 
   /** Resolves once the node is in the API. Retries for as long as it takes. */
   async register(): Promise<void> {
     const backoff = new Backoff({ ...this.#parts, initialMs: 200, maxMs: 7000 });
+    await this.#health.ask();
     for (;;) {
       try {
         this.#node = await this.#createOrFind();
@@ -56,6 +60,7 @@ export class NodeReporter {
   /** Resolves when the signal aborts. */
   async run(): Promise<void> {
     await Promise.all([
+      this.#health.run(this.#parts.signal),
       this.#forEver(statusEveryMs, "the node's status could not be written", () => this.#reportStatus()),
       this.#forEver(leaseEveryMs, "the node's lease could not be renewed", () => this.#renewLease()),
     ]);
@@ -108,18 +113,17 @@ export class NodeReporter {
   }
 
   async #input(): Promise<NodeInput> {
-    const { nodeName, nodeAddress, machine, runtime, runtimeName, images, clock } = this.#parts;
+    const { nodeName, nodeAddress, machine, runtimeName, images, clock } = this.#parts;
     const { podCidr, port, stateDirectory } = this.#options;
-    const info = await runtime.info().catch((error: unknown) => ({ failure: (error as Error).message }));
+    const failure = this.#health.failure();
     return {
       nodeName,
       nodeAddress,
       podCidr,
       machine,
       use: await readMachineUse(stateDirectory),
-      runtimeVersion:
-        "version" in info ? info.version : (this.#node?.status?.nodeInfo?.containerRuntimeVersion ?? `${runtimeName}://`),
-      ...("failure" in info && { runtimeFailure: info.failure }),
+      runtimeVersion: this.#health.info?.version ?? this.#node?.status?.nodeInfo?.containerRuntimeVersion ?? `${runtimeName}://`,
+      ...(failure !== undefined && { runtimeFailure: failure }),
       images: await images.list().catch(() => []),
       ...(port !== undefined && { port }),
       now: clock.now(),

@@ -10,7 +10,7 @@ export interface NodeInput {
   readonly machine: Machine;
   readonly use: MachineUse;
   readonly runtimeVersion: string;
-  /** Why the runtime does not answer; absent: it does. */
+  /** Why the runtime as a whole is of no use; absent: it is. */
   readonly runtimeFailure?: string;
   readonly images: readonly ImageStatus[];
   /** Absent where the node serves nothing. */
@@ -111,7 +111,7 @@ function nodeConditions({ use, runtimeFailure, now, before }: NodeInput): readon
     ),
     runtimeFailure === undefined
       ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" }
-      : { type: "Ready", status: "False", reason: "KubeletNotReady", message: `container runtime is down: ${runtimeFailure}` },
+      : { type: "Ready", status: "False", reason: "KubeletNotReady", message: runtimeFailure },
   ];
   return drafts.map((next) => {
     const old = before?.conditions?.find(({ type }) => type === next.type);

@@ -1,3 +1,4 @@
+import type { Clock } from "#base/clock";
 import type { Container, ContainerRuntime, Sandbox } from "./runtime/runtime.ts";
 
 export interface RuntimeList {
@@ -7,12 +8,20 @@ export interface RuntimeList {
 
 /** Lists what really runs; those who ask at the same time share one list that began after they asked. */
 export class RuntimeState {
-  readonly #runtime: ContainerRuntime;
+  readonly #runtime: Pick<ContainerRuntime, "list">;
+  readonly #clock: Clock;
+  #listedAt: number | undefined;
   #next: Promise<RuntimeList> | undefined;
   #current: Promise<unknown> = Promise.resolve();
 
-  constructor(runtime: ContainerRuntime) {
+  constructor({ runtime, clock }: { runtime: Pick<ContainerRuntime, "list">; clock: Clock }) {
     this.#runtime = runtime;
+    this.#clock = clock;
+  }
+
+  /** When a list was last answered, monotonic; undefined: never yet. */
+  get listedAt(): number | undefined {
+    return this.#listedAt;
   }
 
   fresh(): Promise<RuntimeList> {
@@ -23,7 +32,10 @@ export class RuntimeState {
   #list(): Promise<RuntimeList> {
     this.#next = undefined;
     const list = this.#runtime.list();
-    this.#current = list.catch(() => undefined);
+    this.#current = list.then(
+      () => (this.#listedAt = this.#clock.monotonic()),
+      () => undefined,
+    );
     return list;
   }
 }

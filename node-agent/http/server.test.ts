@@ -48,7 +48,7 @@ describe("the agent's server", () => {
       parts: {
         directories: { pods: folder, logs: folder },
         runtime,
-        runtimeState: new RuntimeState(runtime),
+        runtimeState: new RuntimeState({ runtime, clock: systemClock }),
         clock: systemClock,
         log: silentLogger,
         signal: stop.signal,

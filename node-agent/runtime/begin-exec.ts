@@ -6,7 +6,7 @@ import type { Clock } from "#base/clock";
 import type { OciProcess } from "./bundle.ts";
 import { ConsoleSocket } from "./console-socket.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
-import { identifyProcess, sessionMembers, sessionOf, signalProcess, type ProcessIdentity } from "./process-table.ts";
+import { identifyProcess, killMembers, sessionOf, signalProcess, type ProcessIdentity } from "./process-table.ts";
 import { RuntimeError, type ExecProcess } from "./runtime.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
@@ -19,10 +19,14 @@ export interface BeginExecOptions {
   /** Of files this call may write and removes again. */
   readonly filePrefix: string;
   readonly stdin: boolean;
+  /** Gives up a command that has not begun yet. */
+  readonly signal?: AbortSignal;
 }
 
 const pollMs = 2;
 const killedCode = 137;
+/** What the runtime may take until the command runs. */
+const longestStartMs = 100_000;
 
 /** Resolves once the command runs, so that what the runtime says of one that does not is never taken for the command's output. */
 export async function beginExec(options: BeginExecOptions): Promise<ExecProcess> {
@@ -43,7 +47,7 @@ export async function beginExec(options: BeginExecOptions): Promise<ExecProcess>
     );
     const outputs = { stdout: kept(child.stdout), stderr: kept(child.stderr) };
     const exit = exitOf(child);
-    const started = await waitForStart(child, { pidFile, consoleSocket, clock });
+    const started = await waitForStart(child, { pidFile, consoleSocket, clock, signal: options.signal });
     if (started.command !== undefined) {
       const terminal = started.master === undefined ? undefined : openTerminal(started.master, clock);
       return running(child, outputs, exit, started.command, terminal);
@@ -94,8 +98,8 @@ function kept(output: Readable | null): Readable {
 
 /** The runtime gives each command a session of its own, ends after it, and has reaped it then. */
 async function killSession({ process, session }: Command): Promise<void> {
-  const members = session === undefined ? [] : await sessionMembers(session);
-  await Promise.all([process, ...members].map((member) => signalProcess(member, "SIGKILL")));
+  await signalProcess(process, "SIGKILL");
+  if (session !== undefined) await killMembers(session);
 }
 
 interface Command {
@@ -110,11 +114,16 @@ interface Started {
   readonly master?: number;
 }
 
-async function waitForStart(
-  child: ChildProcess,
-  { pidFile, consoleSocket, clock }: { pidFile: string; consoleSocket: ConsoleSocket | undefined; clock: Clock },
-): Promise<Started> {
+interface StartOptions {
+  readonly pidFile: string;
+  readonly consoleSocket: ConsoleSocket | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function waitForStart(child: ChildProcess, { pidFile, consoleSocket, clock, signal }: StartOptions): Promise<Started> {
   let master: number | undefined;
+  const deadline = clock.monotonic() + longestStartMs;
   for (;;) {
     const hasEnded = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
     master ??= consoleSocket?.receive();
@@ -126,6 +135,11 @@ async function waitForStart(
       return { command: { process, ...(session !== undefined && { session }) }, ...(master !== undefined && { master }) };
     }
     if (hasEnded) return { ...(master !== undefined && { master }) };
+    if (signal?.aborted === true || clock.monotonic() >= deadline) {
+      if (master !== undefined) closeSync(master);
+      await killMembers(child.pid ?? 0);
+      throw new RuntimeError("ExecError", "the command did not begin in time");
+    }
     await clock.sleep(pollMs);
   }
 }

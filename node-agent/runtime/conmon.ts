@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { Clock } from "#base/clock";
 import type { ProcessIdentity } from "./process-table.ts";
-import { identifyProcess } from "./process-table.ts";
+import { identifyProcess, killMembers, sessionOf } from "./process-table.ts";
 
 export interface ConmonOptions {
   readonly conmonBinary: string;
@@ -17,6 +18,9 @@ export interface ConmonOptions {
   readonly exitDirectory: string;
   readonly logFile: string;
   readonly tty: boolean;
+  readonly clock: Clock;
+  /** When it has not answered by then, neither monitor nor runtime is left. */
+  readonly limitMs: number;
 }
 
 export interface MonitoredContainer {
@@ -33,7 +37,7 @@ export async function createUnderConmon(options: ConmonOptions): Promise<Monitor
   const monitorFile = join(options.bundle, "conmon.pid");
   const diagnostics = await open(join(options.bundle, "conmon.log"), "a", 0o600);
   try {
-    const answer = await spawnConmon(conmonArguments(options, monitorFile), options.conmonBinary, diagnostics.fd);
+    const answer = await spawnConmon(conmonArguments(options, monitorFile), options, diagnostics.fd);
     if (answer.data <= 0) throw new Error(await refusal(answer, options));
     const init = await identifyProcess(answer.data);
     const monitor = await identifyProcess(Number(await readFile(monitorFile, "utf8")));
@@ -72,8 +76,9 @@ function conmonArguments(options: ConmonOptions, monitorFile: string): readonly 
 }
 
 /** conmon forks and answers on descriptor 3 with one JSON line; the forked one lives on. */
-async function spawnConmon(args: readonly string[], binary: string, diagnostics: number): Promise<Answer> {
-  const child = spawn(binary, args, {
+async function spawnConmon(args: readonly string[], options: ConmonOptions, diagnostics: number): Promise<Answer> {
+  const { clock, limitMs } = options;
+  const child = spawn(options.conmonBinary, args, {
     stdio: ["ignore", "ignore", diagnostics, "pipe"],
     env: { _OCI_SYNCPIPE: "3", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     detached: true,
@@ -85,10 +90,28 @@ async function spawnConmon(args: readonly string[], binary: string, diagnostics:
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await spawned;
   const pipe = child.stdio[3] as Readable;
-  const line = await firstLine(pipe);
+  const answered = new AbortController();
+  const timeUp = clock.sleep(limitMs, answered.signal).then(
+    () => "time up" as const,
+    () => undefined,
+  );
+  const line = await Promise.race([firstLine(pipe), timeUp]);
+  answered.abort();
+  if (line === "time up") {
+    await killUnanswered(child, options);
+    pipe.destroy();
+    throw new Error(`the runtime did not create it within ${limitMs / 1000} s and was killed`);
+  }
   pipe.destroy();
   await ended;
   return line === undefined ? { data: -1 } : (JSON.parse(line) as Answer);
+}
+
+/** The monitor has a session of its own by now; the one that it was started in is its parent's. */
+async function killUnanswered(child: ChildProcess, { bundle }: ConmonOptions): Promise<void> {
+  const monitor = Number(await readFile(join(bundle, "conmon.pid"), "utf8").catch(() => ""));
+  const sessions = [child.pid ?? 0, monitor > 0 ? await sessionOf(monitor) : undefined];
+  for (const session of sessions) if (session !== undefined && session > 0) await killMembers(session);
 }
 
 function firstLine(stream: Readable): Promise<string | undefined> {

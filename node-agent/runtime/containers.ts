@@ -34,6 +34,7 @@ export interface ContainersOptions {
   readonly exits: ExitDirectory;
   readonly oci: OciRuntime;
   readonly conmonBinary: string;
+  readonly callLimitMs: number;
 }
 
 /**
@@ -231,6 +232,8 @@ export class Containers {
       exitDirectory: exits.path,
       logFile,
       tty: record.config.tty,
+      clock: this.#options.clock,
+      limitMs: this.#options.callLimitMs,
     });
   }
 

@@ -45,7 +45,11 @@ export interface CrunRuntimeOptions {
   /** crun's or runc's. */
   readonly runtimeBinary: string;
   readonly conmonBinary: string;
+  /** What a call of the runtime's binary may take before it is killed; less than what the agent waits for the whole. */
+  readonly callLimitMs?: number;
 }
+
+const usualCallLimitMs = 60_000;
 
 /**
  * Containers by crun (or runc), each under a conmon of its own, pods as bound namespaces without a process. No container depends
@@ -62,13 +66,13 @@ export class CrunRuntime implements ContainerRuntime {
   #execs = 0;
 
   private constructor(options: CrunRuntimeOptions) {
-    const { clock, log, rootDirectory, runDirectory } = options;
+    const { clock, log, rootDirectory, runDirectory, callLimitMs = usualCallLimitMs } = options;
     this.#options = options;
-    this.#oci = new OciRuntime({ binary: options.runtimeBinary, stateDirectory: join(runDirectory, "oci"), clock });
+    this.#oci = new OciRuntime({ binary: options.runtimeBinary, stateDirectory: join(runDirectory, "oci"), clock, callLimitMs });
     this.#exits = new ExitDirectory({ path: join(runDirectory, "exits"), clock });
     this.#sandboxes = new RecordStore({ folder: join(rootDirectory, "sandboxes"), log });
     this.#records = new RecordStore({ folder: join(rootDirectory, "containers"), log });
-    this.#containers = new Containers({ ...options, records: this.#records, exits: this.#exits, oci: this.#oci });
+    this.#containers = new Containers({ ...options, callLimitMs, records: this.#records, exits: this.#exits, oci: this.#oci });
   }
 
   /** Takes over what an earlier one left. Only one may be open on the same folders at a time. */
@@ -200,7 +204,8 @@ export class CrunRuntime implements ContainerRuntime {
     const process = await this.#containers.execProcess(id, options.command, options.tty);
     const filePrefix = join(this.#records.folderOf(id), `exec-${++this.#execs}`);
     const { clock } = this.#options;
-    return beginExec({ oci: this.#oci, clock, id, process, filePrefix, stdin: options.stdin });
+    const { stdin, signal } = options;
+    return beginExec({ oci: this.#oci, clock, id, process, filePrefix, stdin, ...(signal !== undefined && { signal }) });
   }
 
   async *changes(signal: AbortSignal): AsyncIterable<void> {

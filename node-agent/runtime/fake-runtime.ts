@@ -226,6 +226,11 @@ export class FakeRuntime implements ContainerRuntime {
     this.#announce();
   }
 
+  /** The name of the pod that a container is of. */
+  podOf(id: string): string | undefined {
+    return this.#sandboxes.get(this.#containers.get(id)?.sandboxId ?? "")?.podName;
+  }
+
   configOf(id: string): ContainerConfig | undefined {
     return this.#containers.get(id)?.config;
   }

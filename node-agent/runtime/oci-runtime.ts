@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Clock } from "#base/clock";
 import type { OciProcess, OciResources } from "./bundle.ts";
-import { identifyProcess, signalProcess } from "./process-table.ts";
-import { runChecked, runCommand } from "./run-command.ts";
+import { identifyProcess, killMembers, sessionOf, signalProcess } from "./process-table.ts";
+import { checkResult, type CommandResult, runCommand } from "./run-command.ts";
 import type { ExecResult } from "./runtime.ts";
 
 const keptOutput = 64 * 1024;
@@ -21,6 +21,14 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface OciRuntimeOptions {
+  readonly binary: string;
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  /** What takes longer is killed. */
+  readonly callLimitMs: number;
+}
+
 /** The command line of crun or runc, which agree in what is used here. */
 export class OciRuntime {
   readonly binary: string;
@@ -28,9 +36,11 @@ export class OciRuntime {
   readonly globalArguments: readonly string[];
   readonly #stateDirectory: string;
   readonly #clock: Clock;
+  readonly #callLimitMs: number;
 
-  constructor({ binary, stateDirectory, clock }: { binary: string; stateDirectory: string; clock: Clock }) {
+  constructor({ binary, stateDirectory, clock, callLimitMs }: OciRuntimeOptions) {
     this.binary = binary;
+    this.#callLimitMs = callLimitMs;
     this.#stateDirectory = stateDirectory;
     this.#clock = clock;
     this.globalArguments = ["--root", stateDirectory];
@@ -38,7 +48,7 @@ export class OciRuntime {
 
   /** @returns e.g. `crun://1.8.1` */
   async version(): Promise<string> {
-    const output = await runChecked([this.binary, "--version"]);
+    const output = await this.#checked("--version");
     const match = /^(\w+) version (\S+)/.exec(output);
     return `${match?.[1] ?? "oci"}://${match?.[2] ?? "unknown"}`;
   }
@@ -52,14 +62,14 @@ export class OciRuntime {
     id: string,
   ): Promise<{ status: "creating" | "created" | "running" | "stopped" | "paused"; pid: number } | undefined> {
     if (!existsSync(join(this.#stateDirectory, id))) return undefined;
-    const result = await runCommand([this.binary, ...this.globalArguments, "state", id]);
+    const result = await this.#command(...this.globalArguments, "state", id);
     return result.exitCode === 0 ? (JSON.parse(result.stdout) as { status: "running"; pid: number }) : undefined;
   }
 
   /** Kills what is left and removes the container's cgroup and the runtime's own record. */
   async delete(id: string): Promise<void> {
     if (!existsSync(join(this.#stateDirectory, id))) return;
-    const result = await runCommand([this.binary, ...this.globalArguments, "delete", "--force", id]);
+    const result = await this.#command(...this.globalArguments, "delete", "--force", id);
     if (result.exitCode === 0) return;
     // A runtime killed half way leaves a folder it cannot read itself.
     await rm(join(this.#stateDirectory, id), { recursive: true, force: true });
@@ -116,16 +126,44 @@ export class OciRuntime {
   }
 
   async #run(command: string, ...args: string[]): Promise<void> {
-    await runChecked([this.binary, ...this.globalArguments, command, ...args]);
+    await this.#checked(...this.globalArguments, command, ...args);
+  }
+
+  async #checked(...args: string[]): Promise<string> {
+    const argv = [this.binary, ...args];
+    return checkResult(argv, await this.#command(...args));
+  }
+
+  /** @throws Error when it had to be killed for taking too long */
+  async #command(...args: string[]): Promise<CommandResult> {
+    const [timeUp, done] = [new AbortController(), new AbortController()];
+    const seconds = this.#callLimitMs / 1000;
+    void this.#clock.sleep(this.#callLimitMs, done.signal).then(
+      () => timeUp.abort(),
+      () => undefined,
+    );
+    try {
+      return await runCommand([this.binary, ...args], { signal: timeUp.signal });
+    } catch (error) {
+      if (!timeUp.signal.aborted) throw error;
+      throw new Error(`${args.join(" ")} did not end within ${seconds} s and was killed`, { cause: error });
+    } finally {
+      done.abort();
+    }
   }
 }
 
-/** With the process in the container dead the runtime ends by itself; without a process yet, the runtime is what to kill. */
+/** With the command and what it began in its session dead the runtime ends by itself; without a process yet, the runtime is what to kill. */
 async function killExec(pidFile: string, killRuntime: () => void): Promise<void> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
   const running = pid > 0 ? await identifyProcess(pid) : undefined;
-  if (running === undefined) killRuntime();
-  else await signalProcess(running, "SIGKILL");
+  if (running === undefined) {
+    killRuntime();
+    return;
+  }
+  const [session, own] = await Promise.all([sessionOf(pid), sessionOf(process.pid)]);
+  await signalProcess(running, "SIGKILL");
+  if (session !== undefined && session !== own) await killMembers(session);
 }
 
 function collect(stream: Readable): () => string {

@@ -58,6 +58,11 @@ export async function childrenOf(parent: number): Promise<readonly ProcessIdenti
   return all.flatMap(({ pid, stat }) => (stat?.parent === parent ? [{ pid, startTime: stat.startTime }] : []));
 }
 
+/** Ends every process of a session, its leader among them. */
+export async function killMembers(session: number): Promise<void> {
+  await Promise.all((await sessionMembers(session)).map((member) => signalProcess(member, "SIGKILL")));
+}
+
 /** The command name in parentheses may itself hold spaces and parentheses. */
 export function parseStat(text: string): Stat {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

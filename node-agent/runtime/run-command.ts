@@ -43,7 +43,11 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
 
 /** As `runCommand`, but what ends other than with 0 rejects, saying what the program said. @returns its output */
 export async function runChecked(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const result = await runCommand(argv, options);
+  return checkResult(argv, await runCommand(argv, options));
+}
+
+/** @returns what it printed. @throws CommandError when it ended other than with 0 */
+export function checkResult(argv: readonly string[], result: CommandResult): string {
   if (result.exitCode === 0) return result.stdout;
   throw new CommandError(argv, result);
 }

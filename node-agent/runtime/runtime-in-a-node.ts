@@ -38,11 +38,15 @@ export interface ExistingNode {
   readonly cgroup: string;
 }
 
-export async function openRuntimeInANode(runtimeBinary: string, existing?: ExistingNode): Promise<RuntimeInANode> {
+export async function openRuntimeInANode(
+  runtimeBinary: string,
+  existing?: ExistingNode,
+  limits: Pick<WorkerSettings, "callLimitMs"> = {},
+): Promise<RuntimeInANode> {
   const folder = await mkdtemp(join(tmpdir(), "skiff-runtime-"));
   const image = await makeImage(join(folder, "layer"));
   const cgroup = existing?.cgroup ?? `/skiff-test-${process.pid}-${folder.slice(-6)}`;
-  const settings: WorkerSettings = { folder, runtimeBinary, image, podRange: existing?.podRange ?? "10.99.7.0/24" };
+  const settings: WorkerSettings = { folder, runtimeBinary, image, podRange: existing?.podRange ?? "10.99.7.0/24", ...limits };
   const holder = existing === undefined ? await startHolder() : undefined;
   const enter = existing?.enter ?? ["nsenter", `--target=${holder?.pid ?? 0}`, "--mount", "--net", "--wd=/"];
   const killAll = async () => {

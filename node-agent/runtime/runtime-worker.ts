@@ -17,6 +17,7 @@ export interface WorkerSettings {
   readonly runtimeBinary: string;
   readonly image: ImageStatus;
   readonly podRange: string;
+  readonly callLimitMs?: number;
 }
 
 export type WorkerRequest =
@@ -64,7 +65,7 @@ async function nextChange(from: ContainerRuntime): Promise<void> {
   done.abort();
 }
 
-async function open({ folder, runtimeBinary, image, podRange }: WorkerSettings): Promise<CrunRuntime> {
+async function open({ folder, runtimeBinary, image, podRange, callLimitMs }: WorkerSettings): Promise<CrunRuntime> {
   await mkdir(folder, { recursive: true });
   const log = silentLogger;
   return CrunRuntime.open({
@@ -77,6 +78,7 @@ async function open({ folder, runtimeBinary, image, podRange }: WorkerSettings):
     runDirectory: `${folder}/run`,
     runtimeBinary,
     conmonBinary: "/usr/bin/conmon",
+    ...(callLimitMs !== undefined && { callLimitMs }),
   });
 }
 

@@ -170,6 +170,8 @@ export interface ExecOptions {
   readonly stdin: boolean;
   /** It gets a terminal, and both outputs are one. */
   readonly tty: boolean;
+  /** Gives up a command that has not begun yet; later it does nothing. */
+  readonly signal?: AbortSignal;
 }
 
 /** A command that runs beside a container's own. Reading no output holds it up; nothing of it is kept in between. */

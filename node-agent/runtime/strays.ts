@@ -6,8 +6,8 @@ import {
   childrenOf,
   identifyProcess,
   isAlive,
+  killMembers,
   listProcessIds,
-  sessionMembers,
   sessionOf,
   signalProcess,
   type ProcessIdentity,
@@ -92,7 +92,7 @@ async function killSessionsBelow({ pid }: ProcessIdentity): Promise<void> {
   const own = await sessionOf(pid);
   for (const child of await childrenOf(pid)) {
     const session = await sessionOf(child.pid);
-    const members = session === undefined || session === own ? [child] : await sessionMembers(session);
-    await Promise.all(members.map((member) => signalProcess(member, "SIGKILL")));
+    if (session === undefined || session === own) await signalProcess(child, "SIGKILL");
+    else await killMembers(session);
   }
 }

@@ -17,7 +17,7 @@ export async function runExec(
   void keepAlive(streams, clock);
   let process: ExecProcess;
   try {
-    process = await runtime.openExec(containerId, { command, stdin: streams.stdin !== undefined, tty });
+    process = await runtime.openExec(containerId, { command, stdin: streams.stdin !== undefined, tty, signal: streams.closed });
   } catch (error) {
     await streams.finish(failureStatus(error));
     return;
