@@ -10,6 +10,7 @@ import type { AgentParts } from "./agent-parts.ts";
 import { NodeAgent } from "./agent.ts";
 import type { Cgroups } from "./cgroups/cgroups.ts";
 import { configSource } from "./config-source.ts";
+import { ConfigWatches } from "./config-watches.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { ServerTls } from "./http/server.ts";
 import type { ImageService } from "./images/image-service.ts";
@@ -74,7 +75,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     directories,
     source,
     tokens,
-    volumes: options.volumes ?? podVolumes({ config: source, tokens }),
+    volumes: options.volumes ?? podVolumes({ watches: new ConfigWatches({ ...options, source, signal }), tokens }),
     prober: options.prober ?? networkProber(runtime),
     machine: options.machine ?? (await readMachine(stateDirectory)),
     dns: {
