@@ -406,14 +406,14 @@ describe("the node agent", () => {
   });
 
   it("says on the pod, once, which of its fields do nothing", async () => {
-    await createPod({ shareProcessNamespace: true });
+    await createPod({ hostUsers: false });
     await until(isReady);
     const ignored = async () => (await recorded()).filter(({ reason }) => reason === "FieldIgnored");
     await eventually(async () => (await ignored()).length === 1);
     expect((await ignored())[0]).toMatchObject({
       type: "Warning",
       count: 1,
-      message: "spec.shareProcessNamespace is not implemented by this node agent and does nothing",
+      message: "spec.hostUsers is not implemented by this node agent and does nothing",
     });
   });
 
@@ -491,6 +491,17 @@ describe("the node agent", () => {
     await eventually(async () => (await reasons()).includes("Unhealthy"));
     const killing = (await recorded()).find(({ reason }) => reason === "Killing");
     expect(killing?.message).toBe("Container main failed liveness probe, will be restarted");
+  });
+
+  it("fails a pod that it may not run, says why, and makes nothing of it", async () => {
+    await createPod({ securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } });
+    const pod = await until(({ status }) => status?.phase === "Failed");
+    expect(pod.status).toMatchObject({
+      reason: "SysctlForbidden",
+      message: 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted',
+    });
+    await eventually(async () => (await reasons()).includes("SysctlForbidden"));
+    expect(runtime.calls).toEqual([]);
   });
 
   it("fails a pod that outlives its deadline", async () => {

@@ -1,4 +1,5 @@
-import type { ContainerStatus } from "#api/generated/types";
+import { join } from "node:path";
+import type { ContainerStatus, VolumeMount } from "#api/generated/types";
 import { expandVariables } from "./expand-variables.ts";
 import { type ContainerSpec, type StoredPod, specOf } from "./pod-spec.ts";
 import { containerResources } from "./resources.ts";
@@ -15,6 +16,10 @@ export interface ContainerConfigInput {
   /** The files of /etc and the termination log. */
   readonly ownMounts: readonly Mount[];
   readonly nodeMemoryBytes: number;
+  /** What is mounted instead of a volume itself, by the place of the mount in the container. */
+  readonly subPaths: ReadonlyMap<number, string>;
+  /** Where the profiles lie that pods may name. */
+  readonly seccompDirectory: string;
   /** Groups that own the pod's volumes. */
   readonly volumeGroups: readonly number[];
 }
@@ -43,32 +48,47 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     mounts: mountsOf(input),
     logPath: `${container.name}/${attempt}.log`,
     resources: containerResources(pod, container, input.nodeMemoryBytes),
-    security: securityOf(pod, container, input.volumeGroups),
+    security: securityOf(pod, container, input),
     tty: container.tty ?? false,
     ...(container.lifecycle?.stopSignal !== undefined && { stopSignal: container.lifecycle.stopSignal }),
   };
 }
 
-function mountsOf({ container, volumes, env, ownMounts }: ContainerConfigInput): readonly Mount[] {
-  const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, subPath, subPathExpr }): Mount => {
+/** Where in its volume a mount begins; empty: it is the whole volume. @throws RuntimeError CreateContainerConfigError */
+export function subPathOf({ subPath, subPathExpr }: VolumeMount, env: ReadonlyMap<string, string>): string {
+  const missing = /\$\$|\$\(([^)]*)\)/g;
+  for (const [, name] of (subPathExpr ?? "").matchAll(missing))
+    if (name !== undefined && !env.has(name)) throw new RuntimeError("CreateContainerConfigError", `missing value for "${name}"`);
+  const below = subPathExpr === undefined ? (subPath ?? "") : expandVariables(subPathExpr, env);
+  if (below.split("/").includes("..") || below.startsWith("/"))
+    throw new RuntimeError("CreateContainerConfigError", `subPath "${below}" must stay below the volume`);
+  return below;
+}
+
+function mountsOf({ container, volumes, subPaths, ownMounts }: ContainerConfigInput): readonly Mount[] {
+  const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, recursiveReadOnly }, index): Mount => {
     const volume = volumes.get(name);
     if (volume === undefined)
       throw new RuntimeError(
         "CreateContainerConfigError",
         `cannot find volume "${name}" to mount into container "${container.name}"`,
       );
-    const below = subPathExpr === undefined ? (subPath ?? "") : expandVariables(subPathExpr, env);
-    if (below.split("/").includes("..") || below.startsWith("/")) {
-      throw new RuntimeError("CreateContainerConfigError", `subPath "${below}" must stay below the volume`);
-    }
-    const hostPath = below === "" ? volume.hostPath : `${volume.hostPath}/${below}`;
-    return { hostPath, containerPath: mountPath, readOnly: readOnly === true || volume.readOnly };
+    return {
+      hostPath: subPaths.get(index) ?? volume.hostPath,
+      containerPath: mountPath,
+      readOnly: readOnly === true || volume.readOnly,
+      ...(recursiveReadOnly !== undefined && recursiveReadOnly !== "Disabled" && { recursiveReadOnly: true }),
+    };
   });
   const taken = new Set(mounts.map(({ containerPath }) => containerPath));
   return [...ownMounts.filter(({ containerPath }) => !taken.has(containerPath)), ...mounts];
 }
 
-function securityOf(pod: StoredPod, container: ContainerSpec, volumeGroups: readonly number[]): ContainerSecurity {
+function securityOf(
+  pod: StoredPod,
+  container: ContainerSpec,
+  { volumeGroups, seccompDirectory }: Pick<ContainerConfigInput, "volumeGroups" | "seccompDirectory">,
+): ContainerSecurity {
   const ofPod = specOf(pod).securityContext ?? {};
   const own = container.securityContext ?? {};
   const runAsUser = own.runAsUser ?? ofPod.runAsUser;
@@ -76,7 +96,7 @@ function securityOf(pod: StoredPod, container: ContainerSpec, volumeGroups: read
   const runAsNonRoot = own.runAsNonRoot ?? ofPod.runAsNonRoot;
   const groups = [...new Set([...(ofPod.supplementalGroups ?? []), ...volumeGroups])];
   const privileged = own.privileged ?? false;
-  const seccomp = (own.seccompProfile ?? ofPod.seccompProfile)?.type;
+  const seccomp = own.seccompProfile ?? ofPod.seccompProfile;
   if (runAsNonRoot === true && runAsUser === 0) {
     throw new RuntimeError("CreateContainerConfigError", "container's runAsUser breaks non-root policy");
   }
@@ -90,6 +110,8 @@ function securityOf(pod: StoredPod, container: ContainerSpec, volumeGroups: read
     allowPrivilegeEscalation: own.allowPrivilegeEscalation ?? true,
     addCapabilities: own.capabilities?.add ?? [],
     dropCapabilities: own.capabilities?.drop ?? [],
-    ...(seccomp === "Unconfined" && { seccompProfile: "Unconfined" as const }),
+    ...(ofPod.supplementalGroupsPolicy === "Strict" && { onlyThoseGroups: true }),
+    ...(seccomp?.type === "Unconfined" && { seccompProfile: "Unconfined" as const }),
+    ...(seccomp?.type === "Localhost" && { seccompProfile: { file: join(seccompDirectory, seccomp.localhostProfile ?? "") } }),
   };
 }

@@ -1,6 +1,7 @@
 import { timestamp } from "#base/clock";
 import type { ContainerState, ContainerStateTerminated, ContainerStatus } from "#api/generated/types";
-import { type ContainerSpec, initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
+import { shouldRestart } from "./container-restart.ts";
+import { type ContainerSpec, initContainersOf, isSidecar, specOf } from "./pod-spec.ts";
 import type { StatusInput } from "./pod-status.ts";
 import { firstBytes } from "./termination-message.ts";
 import { awaitsPostStart, isAlive, newest } from "./pod-view.ts";
@@ -65,13 +66,9 @@ function stateOf(input: StatusInput, spec: ContainerSpec, last: Container, role:
   if (isAlive(last)) return { running: { startedAt: timestamp(last.startedAt ?? last.createdAt) } };
   const waiting = input.waiting.get(last.name);
   const done = role === "init" && last.exitCode === 0;
-  if (waiting !== undefined && !done && !input.ended && mayRunAgain(input, last, role)) return { waiting };
+  const mayRunAgain = shouldRestart(input.pod, spec, last.exitCode);
+  if (waiting !== undefined && !done && !input.ended && mayRunAgain) return { waiting };
   return { terminated: terminated(input, last) };
-}
-
-function mayRunAgain({ pod }: StatusInput, { exitCode }: Container, role: Role): boolean {
-  const policy = role === "sidecar" ? "Always" : restartPolicyOf(pod);
-  return policy === "Always" || (policy === "OnFailure" && exitCode !== 0) || (role === "init" && policy !== "Never");
 }
 
 function readiness(

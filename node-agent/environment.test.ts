@@ -24,7 +24,7 @@ const facts: PodFacts = {
   allocatable: { cpu: "8", memory: "1073741824", "ephemeral-storage": "0" },
 };
 const resolve = async (container: Partial<Container>) =>
-  Object.fromEntries(await environmentOf({ name: "main", ...container }, facts, source));
+  Object.fromEntries((await environmentOf({ name: "main", ...container }, facts, source)).variables);
 
 describe("expandVariables", () => {
   // From upstream's own table for the expansion package.
@@ -55,6 +55,22 @@ describe("expandVariables", () => {
 });
 
 describe("a container's environment", () => {
+  it("skips keys that are no names of variables, and says which", async () => {
+    const odd: ConfigSource = {
+      ...source,
+      configMap: async (namespace, name) => ({
+        metadata: { ...stored, namespace, name },
+        data: { "with.dot": "1", "a=b": "2", "": "3", ünicode: "4", "1st": "5" },
+      }),
+    };
+    const envFrom = [{ configMapRef: { name: "odd" } }, { prefix: "P_", configMapRef: { name: "odd" } }];
+    const { variables, skipped } = await environmentOf({ name: "main", envFrom }, facts, odd);
+    expect([...variables.keys()]).toEqual(["with.dot", "1st", "P_with.dot", "P_", "P_1st"]);
+    const because =
+      "from the EnvFrom configMap default/odd were skipped since they are considered invalid environment variable names.";
+    expect(skipped).toEqual([`Keys [, a=b, ünicode] ${because}`, `Keys [P_a=b, P_ünicode] ${because}`]);
+  });
+
   it("uses what was defined before, also what came from a ConfigMap", async () => {
     const env = [
       { name: "A", value: "1" },

@@ -5,19 +5,25 @@ import { expandVariables } from "./expand-variables.ts";
 import { type ContainerSpec, initContainersOf, specOf, type StoredPod } from "./pod-spec.ts";
 import { RuntimeError } from "./runtime/runtime.ts";
 
+export interface Environment {
+  readonly variables: ReadonlyMap<string, string>;
+  /** For people: which keys could not become variables. */
+  readonly skipped: readonly string[];
+}
+
 /**
  * The variables of a container, in the order in which they were defined; later ones win and may use earlier ones.
  *
  * @throws RuntimeError CreateContainerConfigError when something it needs is not there
  */
-export async function environmentOf(
-  container: ContainerSpec,
-  facts: PodFacts,
-  source: ConfigSource,
-): Promise<ReadonlyMap<string, string>> {
+export async function environmentOf(container: ContainerSpec, facts: PodFacts, source: ConfigSource): Promise<Environment> {
   const variables = new Map<string, string>();
+  const skipped: string[] = [];
   for (const from of container.envFrom ?? []) {
-    for (const [name, value] of await valuesFrom(from, facts, source)) variables.set(name, value);
+    const values = await valuesFrom(from, facts, source);
+    for (const [name, value] of values) if (isVariableName(name)) variables.set(name, value);
+    const names = values.map(([name]) => name).filter((name) => !isVariableName(name));
+    if (names.length > 0) skipped.push(skippedText(names.sort(), from, facts));
   }
   for (const variable of container.env ?? []) {
     const value = await valueOf(variable, variables, { container, facts, source });
@@ -25,7 +31,18 @@ export async function environmentOf(
     variables.delete(variable.name);
     variables.set(variable.name, value);
   }
-  return variables;
+  return { variables, skipped };
+}
+
+/** Anything printable but an equals sign (upstream: IsRelaxedEnvVarName). */
+function isVariableName(name: string): boolean {
+  return /^[\x20-\x3c\x3e-\x7e]+$/.test(name);
+}
+
+function skippedText(names: readonly string[], { configMapRef, secretRef }: EnvFromSource, { pod }: PodFacts): string {
+  const [kind, name] = configMapRef === undefined ? ["secret", secretRef?.name] : ["configMap", configMapRef.name];
+  const from = `${kind} ${pod.metadata.namespace ?? ""}/${name ?? ""}`;
+  return `Keys [${names.join(", ")}] from the EnvFrom ${from} were skipped since they are considered invalid environment variable names.`;
 }
 
 async function valuesFrom(

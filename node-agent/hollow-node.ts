@@ -48,6 +48,7 @@ const noVolumes: PodVolumes = {
   setUp: async ({ pod }) =>
     new Map((specOf(pod).volumes ?? []).map(({ name }) => [name, { hostPath: `/hollow/${name}`, readOnly: false }])),
   tearDown: async () => undefined,
+  bindSubPath: async ({ hostPath, subPath }) => `${hostPath}/${subPath}`,
 };
 
 /** Nothing runs, so nothing is to be limited. */

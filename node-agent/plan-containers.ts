@@ -1,5 +1,6 @@
+import { shouldRestart } from "./container-restart.ts";
 import { nothing, type PodAction, type PodPlan } from "./pod-plan.ts";
-import { type ContainerSpec, initContainersOf, isSidecar, podText, restartPolicyOf, sidecarsOf, specOf } from "./pod-spec.ts";
+import { type ContainerSpec, initContainersOf, isSidecar, podText, sidecarsOf, specOf } from "./pod-spec.ts";
 import { isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { durationText, mayRestartAt } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
@@ -26,19 +27,13 @@ export function planContainers(view: PodView, sandbox: Sandbox | undefined): Pod
 
 /** Nothing of it will run again, sidecars aside: the pod is about to be Succeeded or Failed. */
 function hasEnded({ pod, containers }: PodView): boolean {
-  const policy = restartPolicyOf(pod);
-  if (policy === "Always") return false;
-  const last = (name: string) => newest(containers.filter((container) => container.name === name));
+  const isOver = (spec: ContainerSpec) => {
+    const last = newest(containers.filter(({ name }) => name === spec.name));
+    return last?.state === "exited" && !shouldRestart(pod, spec, last.exitCode) ? last : undefined;
+  };
   const regular = initContainersOf(pod).filter((container) => !isSidecar(container));
-  if (policy === "Never" && regular.some(({ name }) => failed(last(name)))) return true;
-  return specOf(pod).containers.every(({ name }) => {
-    const container = last(name);
-    return container?.state === "exited" && (policy === "Never" || container.exitCode === 0);
-  });
-}
-
-function failed(container: Container | undefined): boolean {
-  return container?.state === "exited" && container.exitCode !== 0;
+  if (regular.some((spec) => (isOver(spec)?.exitCode ?? 0) !== 0)) return true;
+  return specOf(pod).containers.every((spec) => isOver(spec) !== undefined);
 }
 
 class Drafting {
@@ -75,8 +70,8 @@ class Drafting {
     const last = this.latest(container.name);
     if (last === undefined || last.state === "created") this.#start(container);
     else if (last.state === "exited") {
-      if (last.exitCode === 0) return true;
-      if (restartPolicyOf(this.#view.pod) !== "Never") this.#start(container, last);
+      if (shouldRestart(this.#view.pod, container, last.exitCode)) this.#start(container, last);
+      else return last.exitCode === 0;
     }
     return false;
   }
@@ -104,7 +99,7 @@ class Drafting {
       const hook = this.#postStart(container, last);
       this.#check(container, last);
       return hook !== "running";
-    } else if (this.#mayRunAgain(last)) this.#start(container, last);
+    } else if (shouldRestart(this.#view.pod, container, last.exitCode)) this.#start(container, last);
     const starts = this.#actions.slice(orders).some(({ type }) => type === "start");
     return !starts || container.lifecycle?.postStart === undefined;
   }
@@ -124,11 +119,6 @@ class Drafting {
     if (last === undefined || !isAlive(last)) return false;
     this.#stop(last, (specOf(this.#view.pod).terminationGracePeriodSeconds ?? 30) * 1000, `Stopping container ${container.name}`);
     return true;
-  }
-
-  #mayRunAgain({ exitCode }: Container): boolean {
-    const policy = restartPolicyOf(this.#view.pod);
-    return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
   }
 
   /** A running container is stopped, to be started again, when a probe gave it up or its image was changed. */

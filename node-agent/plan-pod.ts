@@ -1,3 +1,5 @@
+import { refusalOf, verdictOf } from "./admit-pod.ts";
+import { shouldRestart } from "./container-restart.ts";
 import { nothing, type PodAction, type PodPlan, shortestGraceMs, type Verdict } from "./pod-plan.ts";
 import { planContainers } from "./plan-containers.ts";
 import { planEnd } from "./plan-end.ts";
@@ -11,6 +13,8 @@ import { currentSandbox, isAlive, newest, type PodView } from "./pod-view.ts";
 export function planPod(view: PodView): PodPlan {
   if (view.goneBy !== undefined) return planEnd(view, { remove: true });
   if (isFinished(view.pod)) return planEnd(view, { remove: false });
+  const refusal = refusalOf(view.pod);
+  if (refusal !== undefined) return { ...planEnd(view, { remove: false }), verdict: verdictOf(refusal) };
   const deadline = deadlineOf(view);
   if (deadline !== undefined && view.now >= deadline) {
     return { ...planEnd(view, { remove: false }), verdict: deadlineExceeded };
@@ -68,12 +72,12 @@ function planSandbox(view: PodView): PodPlan {
 
 /** A pod that is not to be restarted does not begin anew because its sandbox is lost. */
 function needsSandbox({ pod, containers }: PodView): boolean {
-  const policy = restartPolicyOf(pod);
-  if (policy === "Always" || containers.length === 0) return true;
-  if (policy === "Never") return false;
-  return !specOf(pod).containers.every(({ name }) => {
-    const last = newest(containers.filter((container) => container.name === name));
-    return last?.state === "exited" && last.exitCode === 0;
+  if (containers.length === 0) return true;
+  const { containers: specs } = specOf(pod);
+  if (restartPolicyOf(pod) === "Never" && specs.every(({ restartPolicy }) => restartPolicy === undefined)) return false;
+  return specs.some((spec) => {
+    const last = newest(containers.filter(({ name }) => name === spec.name));
+    return last?.state !== "exited" || shouldRestart(pod, spec, last.exitCode);
   });
 }
 

@@ -173,7 +173,8 @@ export class PodActions {
     const { runtime, source, machine } = this.#parts;
     const environment = this.#environment;
     try {
-      const env = await environmentOf(container, environment.facts(pod, podIP), source);
+      const { variables: env, skipped } = await environmentOf(container, environment.facts(pod, podIP), source);
+      for (const message of skipped) this.record(pod, container.name, "Warning", "InvalidEnvironmentVariableNames", message);
       const fsGroup = specOf(pod).securityContext?.fsGroup;
       const config = containerConfig({
         pod,
@@ -182,6 +183,8 @@ export class PodActions {
         imageId,
         env,
         volumes: environment.volumes,
+        subPaths: await environment.subPaths(pod, container, env),
+        seccompDirectory: environment.seccompDirectory,
         ownMounts: await environment.ownMounts(pod, container, attempt, podIP),
         nodeMemoryBytes: machine.memoryBytes,
         volumeGroups: fsGroup === undefined ? [] : [fsGroup],

@@ -1,12 +1,12 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { AgentDirectories, AgentParts } from "./agent-parts.ts";
-import { type MountedVolume } from "./container-config.ts";
+import { type MountedVolume, subPathOf } from "./container-config.ts";
 import type { PodFacts } from "./downward-api.ts";
-import { hostnameOf, hostsFile, resolvConf, writeIfChanged } from "./pod-files.ts";
+import { hostsFile, kernelHostname, resolvConf, writeIfChanged } from "./pod-files.ts";
 import { type ContainerSpec, specOf, type StoredPod } from "./pod-spec.ts";
 import { podCgroup, podResources } from "./resources.ts";
-import type { Mount, SandboxConfig } from "./runtime/runtime.ts";
+import { type Mount, RuntimeError, type SandboxConfig } from "./runtime/runtime.ts";
 
 /** What lies around the containers of one pod on this machine: cgroup, folders, volumes, the files of /etc. */
 export class PodEnvironment {
@@ -23,6 +23,11 @@ export class PodEnvironment {
 
   podDirectory({ metadata }: StoredPod): string {
     return join(this.#parts.directories.pods, metadata.uid);
+  }
+
+  /** Of the profiles that pods name by `localhostProfile`: beside the folder of the pods, as below the kubelet's root. */
+  get seccompDirectory(): string {
+    return join(dirname(this.#parts.directories.pods), "seccomp");
   }
 
   logDirectory(pod: StoredPod): string {
@@ -65,15 +70,18 @@ export class PodEnvironment {
   }
 
   sandboxConfig(pod: StoredPod, attempt: number): SandboxConfig {
-    const { nodeName, cgroupRoot } = this.#parts;
-    const { hostNetwork = false, hostPID = false, hostIPC = false } = specOf(pod);
+    const { cgroupRoot } = this.#parts;
+    const { hostNetwork = false, hostPID = false, hostIPC = false, shareProcessNamespace = false, securityContext } = specOf(pod);
+    const sysctls = (securityContext?.sysctls ?? []).map(({ name, value }) => [name.replaceAll("/", "."), value]);
     return {
       podUid: pod.metadata.uid,
       podNamespace: pod.metadata.namespace ?? "",
       podName: pod.metadata.name,
       attempt,
-      hostname: hostNetwork ? nodeName : hostnameOf(pod),
+      hostname: this.#hostname(pod),
       hostNetwork,
+      ...(shareProcessNamespace && !hostPID && { shareProcesses: true }),
+      ...(sysctls.length > 0 && { sysctls: Object.fromEntries(sysctls) as Record<string, string> }),
       ...(hostPID && { hostPid: true }),
       ...(hostIPC && { hostIpc: true }),
       cgroupParent: podCgroup(cgroupRoot, pod),
@@ -81,14 +89,18 @@ export class PodEnvironment {
     };
   }
 
+  #hostname(pod: StoredPod): string {
+    const { nodeName, dns } = this.#parts;
+    return specOf(pod).hostNetwork === true ? nodeName : kernelHostname(pod, dns.clusterDomain);
+  }
+
   /** Writes the files that every container of the pod sees below /etc, and its termination log. */
   async ownMounts(pod: StoredPod, container: ContainerSpec, attempt: number, podIP: string): Promise<readonly Mount[]> {
     const { dns, nodeName } = this.#parts;
     const folder = this.podDirectory(pod);
-    const hostname = specOf(pod).hostNetwork === true ? nodeName : hostnameOf(pod);
     const nodeHosts = `127.0.0.1\tlocalhost\n::1\tlocalhost\n${this.#parts.nodeAddress}\t${nodeName}\n`;
     await writeIfChanged(join(folder, "etc-hosts"), hostsFile(pod, podIP, nodeHosts, dns.clusterDomain));
-    await writeIfChanged(join(folder, "hostname"), `${hostname}\n`);
+    await writeIfChanged(join(folder, "hostname"), `${this.#hostname(pod)}\n`);
     await writeIfChanged(join(folder, "resolv.conf"), resolvConf(pod, dns));
     const terminationLog = this.terminationLog(pod, container.name, attempt);
     await mkdir(join(terminationLog, ".."), { recursive: true });
@@ -100,6 +112,29 @@ export class PodEnvironment {
       { hostPath: join(folder, "resolv.conf"), containerPath: "/etc/resolv.conf", readOnly },
       { hostPath: terminationLog, containerPath: container.terminationMessagePath ?? "/dev/termination-log", readOnly: false },
     ];
+  }
+
+  /** @throws RuntimeError CreateContainerConfigError */
+  async subPaths(
+    pod: StoredPod,
+    container: ContainerSpec,
+    env: ReadonlyMap<string, string>,
+  ): Promise<ReadonlyMap<number, string>> {
+    const bound = new Map<number, string>();
+    for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+      const subPath = subPathOf(mount, env);
+      const hostPath = this.#volumes.get(mount.name)?.hostPath;
+      if (subPath === "" || hostPath === undefined) continue;
+      const part = { volume: mount.name, hostPath, subPath, container: container.name, index };
+      try {
+        bound.set(index, await this.#parts.volumes.bindSubPath(part, this.podDirectory(pod)));
+      } catch (error) {
+        this.#parts.log.warn("a subPath could not be prepared", { pod: pod.metadata.name, container: container.name, error });
+        const message = `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`;
+        throw new RuntimeError("CreateContainerConfigError", message, { cause: error });
+      }
+    }
+    return bound;
   }
 
   terminationLog(pod: StoredPod, container: string, attempt: number): string {

@@ -17,18 +17,37 @@ export function hostnameOf(pod: StoredPod): string {
   return name.slice(0, 63).replace(/[-.]+$/, "");
 }
 
+/** Upstream: MaxPodHostname… of what the kernel takes (__NEW_UTS_LEN). */
+const longestKernelHostname = 64;
+
+/** What the kernel and `hostname` say in the pod. @throws Error when that would be longer than the kernel takes */
+export function kernelHostname(pod: StoredPod, clusterDomain: string): string {
+  const { hostnameOverride, setHostnameAsFQDN } = specOf(pod);
+  if (hostnameOverride !== undefined && hostnameOverride !== "") return hostnameOverride;
+  const full = fullHostname(pod, clusterDomain);
+  if (setHostnameAsFQDN !== true || full === undefined) return hostnameOf(pod);
+  if (full.length <= longestKernelHostname) return full;
+  throw new Error(
+    `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${longestKernelHostname} characters is the max, ${full.length} characters requested)`,
+  );
+}
+
+/** Only who has a subdomain has a name in the cluster's DNS. */
+function fullHostname(pod: StoredPod, clusterDomain: string): string | undefined {
+  const { subdomain } = specOf(pod);
+  if (subdomain === undefined || subdomain === "") return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace ?? ""}.svc.${clusterDomain}`;
+}
+
 /** `/etc/hosts` as the kubelet writes it. `ip` is empty for pods that share the node's network: theirs is the node's. */
 export function hostsFile(pod: StoredPod, ip: string, nodeHosts: string, clusterDomain: string): string {
-  const { hostNetwork, hostAliases = [], subdomain } = specOf(pod);
+  const { hostNetwork, hostAliases = [] } = specOf(pod);
   const aliases = hostAliases.map(({ ip: address, hostnames = [] }) => `${address}\t${hostnames.join("\t")}`);
   const added = aliases.length === 0 ? [] : ["", "# Entries added by HostAliases.", ...aliases];
   if (hostNetwork === true)
     return `# Kubernetes-managed hosts file (host network).\n${nodeHosts}${added.map((line) => `${line}\n`).join("")}`;
   const name = hostnameOf(pod);
-  const full =
-    subdomain === undefined || subdomain === ""
-      ? ""
-      : `${name}.${subdomain}.${pod.metadata.namespace ?? ""}.svc.${clusterDomain}\t`;
+  const full = fullHostname(pod, clusterDomain);
   const lines = [
     "# Kubernetes-managed hosts file.",
     "127.0.0.1\tlocalhost",
@@ -37,7 +56,7 @@ export function hostsFile(pod: StoredPod, ip: string, nodeHosts: string, cluster
     "fe00::0\tip6-mcastprefix",
     "fe00::1\tip6-allnodes",
     "fe00::2\tip6-allrouters",
-    `${ip}\t${full}${name}`,
+    `${ip}\t${full === undefined ? "" : `${full}\t`}${name}`,
     ...added,
   ];
   return `${lines.join("\n")}\n`;

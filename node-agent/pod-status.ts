@@ -1,9 +1,10 @@
 import { timestamp } from "#base/clock";
 import type { ContainerStatus, PodCondition, PodStatus } from "#api/generated/types";
 import { containerStatuses } from "./container-status.ts";
+import { shouldRestart } from "./container-restart.ts";
 import { podConditions } from "./pod-conditions.ts";
 import type { Verdict } from "./pod-plan.ts";
-import { initContainersOf, isSidecar, restartPolicyOf, specOf } from "./pod-spec.ts";
+import { initContainersOf, isSidecar, specOf } from "./pod-spec.ts";
 import { currentSandbox, type Waiting, type PodView } from "./pod-view.ts";
 
 /** What a pod's status is made of. */
@@ -50,10 +51,12 @@ function phaseOf(input: StatusInput, main: readonly ContainerStatus[], init: rea
   const before = pod.status?.phase;
   if (before === "Succeeded" || before === "Failed") return before;
   if (verdict !== undefined) return "Failed";
-  const policy = restartPolicyOf(pod);
   const inits = initContainersOf(pod).map((spec) => ({ spec, status: init.find(({ name }) => name === spec.name) }));
-  const regular = inits.filter(({ spec }) => !isSidecar(spec)).map(({ status }) => status);
-  if (policy === "Never" && regular.some(hasFailed)) return "Failed";
+  const regularInits = inits.filter(({ spec }) => !isSidecar(spec));
+  const hasFailedForGood = ({ spec, status }: (typeof inits)[number]) =>
+    hasFailed(status) && !shouldRestart(pod, spec, exitCodeOf(status));
+  if (regularInits.some(hasFailedForGood)) return "Failed";
+  const regular = regularInits.map(({ status }) => status);
   const statuses = specOf(pod).containers.map(({ name }) => main.find((status) => status.name === name));
   const initialized = statuses.some(
     (status) => status?.state?.running ?? status?.state?.terminated ?? status?.lastState?.terminated,
@@ -70,9 +73,13 @@ function phaseOf(input: StatusInput, main: readonly ContainerStatus[], init: rea
   if (running > 0) return "Running";
   const succeeded = stopped.length === statuses.length && stopped.every((status) => status?.state?.terminated?.exitCode === 0);
   if (ended) return succeeded ? "Succeeded" : "Failed";
-  if (policy === "Always") return "Running";
-  if (succeeded) return "Succeeded";
-  return policy === "Never" ? "Failed" : "Running";
+  const runsAgain = specOf(pod).containers.some((spec, index) => shouldRestart(pod, spec, exitCodeOf(statuses[index])));
+  if (runsAgain) return "Running";
+  return succeeded ? "Succeeded" : "Failed";
+}
+
+function exitCodeOf(status: ContainerStatus | undefined): number | undefined {
+  return (status?.state?.terminated ?? status?.lastState?.terminated)?.exitCode;
 }
 
 function hasFailed(status: ContainerStatus | undefined): boolean {

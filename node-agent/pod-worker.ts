@@ -1,6 +1,7 @@
 import type { PodStatus } from "#api/generated/types";
 import { unimplementedFields } from "#api/kinds/pod-fields";
 import { sharedSignal } from "#client/shared-signal";
+import { refusalOf } from "./admit-pod.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { ImagePuller, type ImageState } from "./images/image-puller.ts";
 import { planPod } from "./plan-pod.ts";
@@ -8,7 +9,7 @@ import { containerOf, PodActions, StartFailure } from "./pod-actions.ts";
 import { PodEnvironment } from "./pod-environment.ts";
 import type { PodAction, PodPlan, Verdict } from "./pod-plan.ts";
 import { PodProbes } from "./pod-probes.ts";
-import { podText, specOf, type StoredPod } from "./pod-spec.ts";
+import { isFinished, podText, specOf, type StoredPod } from "./pod-spec.ts";
 import { podStatus } from "./pod-status.ts";
 import { currentSandbox, isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { afterRestart, type RestartBackoff } from "./restart-backoff.ts";
@@ -102,6 +103,7 @@ export class PodWorker {
     const { clock, log } = this.#parts;
     const view = await this.#observe();
     const plan = planPod(view);
+    if (plan.verdict !== undefined && this.#verdict === undefined && !isFinished(view.pod)) this.#tellRefusal(view.pod);
     this.#verdict = plan.verdict ?? this.#verdict;
     await this.#report(view, plan);
     let acted = false;
@@ -181,6 +183,11 @@ export class PodWorker {
       ...(seen.conditions ?? []).filter(({ type }) => !own.conditions?.some((condition) => condition.type === type)),
     ];
     return { ...seen, ...own, conditions };
+  }
+
+  #tellRefusal(pod: StoredPod): void {
+    const refusal = refusalOf(pod);
+    if (refusal !== undefined) this.#parts.record(pod, "Warning", refusal.reason, refusal.message);
   }
 
   /** Who made the pod was warned; who looks at it later reads it here. */

@@ -19,6 +19,12 @@ const tools = [
     why: "is the example's web server, for which it must be static",
     packages: { default: "busybox-static", dnf: "busybox", pacman: "busybox" },
   },
+  {
+    any: ["catatonit"],
+    for: "run",
+    why: "is the first process of pods whose containers share theirs",
+    packages: { default: "catatonit" },
+  },
   { any: ["docker-registry"], for: "test", why: "serves images to the tests", packages: { default: "docker-registry" } },
   { any: ["skopeo"], for: "test", why: "pushes images to it", packages: { default: "skopeo" } },
   { any: ["runc"], for: "test", why: "is the second runtime under test", packages: { default: "runc" } },

@@ -41,12 +41,12 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     hostPID: "implemented",
     hostUsers: "warned",
     hostname: "implemented",
-    hostnameOverride: "warned",
+    hostnameOverride: "implemented",
     imagePullSecrets: "implemented",
     initContainers: "Container",
     nodeName: "implemented",
     nodeSelector: "implemented",
-    os: "warned",
+    os: "implemented",
     overhead: "warned",
     preemptionPolicy: "implemented",
     priority: "implemented",
@@ -62,8 +62,8 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     securityContext: "PodSecurityContext",
     serviceAccount: "implemented",
     serviceAccountName: "implemented",
-    setHostnameAsFQDN: "warned",
-    shareProcessNamespace: "warned",
+    setHostnameAsFQDN: "implemented",
+    shareProcessNamespace: "implemented",
     subdomain: "implemented",
     terminationGracePeriodSeconds: "implemented",
     tolerations: "implemented",
@@ -85,7 +85,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     resizePolicy: "warned",
     resources: "ResourceRequirements",
     restartPolicy: "implemented",
-    restartPolicyRules: "warned",
+    restartPolicyRules: "implemented",
     securityContext: "SecurityContext",
     startupProbe: "Probe",
     stdin: "warned",
@@ -144,7 +144,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
   PodSecurityContext: {
     appArmorProfile: "warned",
     fsGroup: "implemented",
-    fsGroupChangePolicy: "warned",
+    fsGroupChangePolicy: "implemented",
     runAsGroup: "implemented",
     runAsNonRoot: "implemented",
     runAsUser: "implemented",
@@ -152,17 +152,17 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     seLinuxOptions: "warned",
     seccompProfile: "SeccompProfile",
     supplementalGroups: "implemented",
-    supplementalGroupsPolicy: "warned",
-    sysctls: "warned",
+    supplementalGroupsPolicy: "implemented",
+    sysctls: "implemented",
     windowsOptions: "warned",
   },
-  SeccompProfile: { localhostProfile: "warned", type: "implemented" },
+  SeccompProfile: { localhostProfile: "implemented", type: "implemented" },
   VolumeMount: {
     mountPath: "implemented",
     mountPropagation: "warned",
     name: "implemented",
     readOnly: "implemented",
-    recursiveReadOnly: "warned",
+    recursiveReadOnly: "implemented",
     subPath: "implemented",
     subPathExpr: "implemented",
   },
@@ -216,11 +216,8 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
 const asItIs: Readonly<Record<string, readonly unknown[]>> = {
   "PodSpec.enableServiceLinks": [true, false],
   "PodSpec.hostUsers": [true],
-  "PodSecurityContext.fsGroupChangePolicy": ["Always"],
-  "PodSecurityContext.supplementalGroupsPolicy": ["Merge"],
   "SecurityContext.procMount": ["Default"],
   "VolumeMount.mountPropagation": ["None"],
-  "VolumeMount.recursiveReadOnly": ["Disabled"],
 };
 
 /** Paths below the spec, e.g. `containers[0].lifecycle.preStop`, of what is set and not acted on. */
@@ -252,7 +249,6 @@ function isUnset(value: unknown): boolean {
 }
 
 function holdsAnyway(field: string, value: unknown): boolean {
-  if (field === "PodSpec.os") return (value as { name?: string }).name === "linux";
   const values = asItIs[field];
   return values === undefined ? value === false : values.includes(value);
 }

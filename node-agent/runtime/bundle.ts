@@ -16,7 +16,9 @@ export interface BundleInput {
   readonly cgroupPath: string;
   readonly cgroupVersion: 1 | 2;
   /** Bind-mounted namespace files; absent: the one of whoever starts the container. */
-  readonly namespaces: { readonly network?: string; readonly ipc?: string; readonly uts: string };
+  readonly namespaces: { readonly network?: string; readonly ipc?: string; readonly uts: string; readonly pid?: string };
+  /** What `security.seccompProfile` names a file for. */
+  readonly seccomp?: SeccompProfile;
   /** Shared by the pod's containers. */
   readonly sharedMemory: string;
   /** The sandbox's own files, for what `config.mounts` does not already give. */
@@ -106,7 +108,7 @@ export function buildSpec(input: BundleInput): OciSpec {
       cgroupsPath: input.cgroupPath,
       resources: { devices: [{ allow: security.privileged, access: "rwm" }], ...ociResources(resources, input.cgroupVersion) },
       devices: security.privileged ? input.devices : [],
-      ...(confined && { seccomp: defaultSeccompProfile(capabilities) }),
+      ...(confined && { seccomp: input.seccomp ?? defaultSeccompProfile(capabilities) }),
       maskedPaths: security.privileged ? [] : maskedPaths,
       readonlyPaths: security.privileged ? [] : readonlyPaths,
       rootfsPropagation: "private",
@@ -171,7 +173,7 @@ function checkedCapabilities(config: ContainerConfig): readonly string[] {
 function specNamespaces({ sandbox, namespaces, cgroupVersion, config }: BundleInput): OciSpec["linux"]["namespaces"] {
   return [
     { type: "mount" },
-    ...(sandbox.hostPid === true ? [] : [{ type: "pid" }]),
+    ...(sandbox.hostPid === true ? [] : [{ type: "pid", ...(namespaces.pid !== undefined && { path: namespaces.pid }) }]),
     ...(namespaces.network === undefined ? [] : [{ type: "network", path: namespaces.network }]),
     ...(namespaces.ipc === undefined ? [] : [{ type: "ipc", path: namespaces.ipc }]),
     { type: "uts", path: namespaces.uts },
@@ -200,8 +202,9 @@ function specMounts(input: BundleInput): readonly OciMount[] {
   ];
 }
 
-function bindMount({ hostPath, containerPath, readOnly }: Mount): OciMount {
-  return { destination: containerPath, type: "bind", source: hostPath, options: ["rbind", "rprivate", readOnly ? "ro" : "rw"] };
+function bindMount({ hostPath, containerPath, readOnly, recursiveReadOnly }: Mount): OciMount {
+  const access = recursiveReadOnly === true ? "rro" : readOnly ? "ro" : "rw";
+  return { destination: containerPath, type: "bind", source: hostPath, options: ["rbind", "rprivate", access] };
 }
 
 /** A mount below another would be hidden by it. The sort is stable, so that equal depths keep the pod's order. */

@@ -17,6 +17,7 @@ import type { ContainerExit, ContainerRecord, RecordStore, SandboxRecord } from 
 import { isRootfsMounted, makeFolderInRootfs, mountRootfs, readFromRootfs, unmountRootfs } from "./rootfs.ts";
 import type { Container, ContainerConfig } from "./runtime.ts";
 import { RuntimeError } from "./runtime.ts";
+import type { SeccompProfile } from "./seccomp.ts";
 import type { SandboxPaths } from "./sandbox.ts";
 import { stopSignalNumber } from "./stop-signal.ts";
 import { resolveUser } from "./users.ts";
@@ -188,6 +189,7 @@ export class Containers {
     const folder = this.#options.records.folderOf(record.id);
     const rootfs = await mountRootfs({ folder, layers: image.layers });
     const [passwd, group] = await Promise.all(["/etc/passwd", "/etc/group"].map((path) => readFromRootfs(rootfs, path)));
+    const seccomp = await localSeccompProfile(config.security);
     const spec = buildSpec({
       sandbox: sandbox.config,
       config,
@@ -200,7 +202,9 @@ export class Containers {
         uts: paths.uts,
         ...(paths.network !== undefined && { network: paths.network }),
         ...(paths.ipc !== undefined && { ipc: paths.ipc }),
+        ...(paths.pid !== undefined && { pid: paths.pid }),
       },
+      ...(seccomp !== undefined && { seccomp }),
       sharedMemory: paths.sharedMemory,
       hostnameFile: paths.hostnameFile,
       devices: config.security.privileged ? await machineDevices() : [],
@@ -316,6 +320,8 @@ export class Containers {
     record: ContainerRecord,
     { code, finishedAt }: { code: number; finishedAt: number },
   ): Promise<ContainerExit> {
+    // Where containers share their processes, what this one began does not end with its first.
+    await this.#options.cgroups.kill(record.cgroupPath);
     if (code === 0) return { code, finishedAt, reason: "Completed" };
     const outOfMemory = code === killedCode && (await this.#options.cgroups.oomKills(record.cgroupPath)) > 0;
     return { code, finishedAt, reason: outOfMemory ? "OOMKilled" : "Error" };
@@ -326,6 +332,13 @@ export class Containers {
     const written = await this.#options.records.update(record.id, (current) => ({ ...current, exit: current.exit ?? exit }));
     return written?.exit ?? exit;
   }
+}
+
+async function localSeccompProfile({ seccompProfile }: ContainerConfig["security"]): Promise<SeccompProfile | undefined> {
+  if (typeof seccompProfile !== "object") return undefined;
+  const profile = await readJsonFile<SeccompProfile>(seccompProfile.file);
+  if (profile === undefined) throw new Error(`cannot load seccomp profile "${seccompProfile.file}": no such file`);
+  return profile;
 }
 
 function startError(message: string, cause?: unknown): RuntimeError {

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
-import type { ContainerCgroups } from "../cgroups/cgroups.ts";
+import type { MachineCgroups } from "../cgroups/cgroups.ts";
 import type { ImageService } from "../images/image-service.ts";
 import { ociResources } from "./bundle.ts";
 import { Containers } from "./containers.ts";
@@ -37,7 +37,7 @@ export interface CrunRuntimeOptions {
   readonly log: Logger;
   readonly images: ImageService;
   readonly network: PodNetwork;
-  readonly cgroups: ContainerCgroups;
+  readonly cgroups: MachineCgroups;
   /** Records and root file systems: of this node alone, on a disk. */
   readonly rootDirectory: string;
   /** Namespaces and exit codes: of this node alone, in the mount namespace the agent runs in. May be emptied by a reboot. */
@@ -95,7 +95,7 @@ export class CrunRuntime implements ContainerRuntime {
       await this.#sandboxes.put(created);
       try {
         const paths = this.#paths(created);
-        await makeNamespaces(paths, config);
+        await makeNamespaces(paths, config, (pid) => this.#enterPod(config, pid));
         const ip = paths.network === undefined ? "" : (await this.#options.network.attach(config.podUid, paths.network)).ip;
         return describeSandbox(await this.#sandboxes.put({ ...created, ip, phase: "ready" }), true);
       } catch (error) {
@@ -113,7 +113,7 @@ export class CrunRuntime implements ContainerRuntime {
       if (sandbox === undefined || sandbox.phase === "stopped") return;
       const paths = this.#paths(sandbox);
       if (paths.network !== undefined) await this.#options.network.detach(sandbox.config.podUid, paths.network);
-      unbindNamespaces(paths);
+      await unbindNamespaces(paths);
       await this.#sandboxes.put({ ...sandbox, phase: "stopped" });
     });
   }
@@ -236,6 +236,14 @@ export class CrunRuntime implements ContainerRuntime {
 
   async #isReady(sandbox: SandboxRecord): Promise<boolean> {
     return sandbox.phase === "ready" && (await areNamespacesBound(this.#paths(sandbox)));
+  }
+
+  /** Beside the pod's containers: a group with others below it takes no process in cgroup v2. */
+  async #enterPod({ cgroupParent }: SandboxConfig, pid: number): Promise<void> {
+    const { cgroups } = this.#options;
+    const group = `${cgroupParent}/pause`;
+    await cgroups.ensure(group, {});
+    await cgroups.enter(group, pid);
   }
 
   #paths({ id, config }: SandboxRecord): SandboxPaths {

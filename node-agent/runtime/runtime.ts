@@ -52,6 +52,10 @@ export interface SandboxConfig {
   readonly hostname: string;
   /** Share the node's network instead of having one of its own. */
   readonly hostNetwork: boolean;
+  /** Its containers see each other's processes: the first is none of theirs and reaps what they leave. */
+  readonly shareProcesses?: boolean;
+  /** Set in the pod's own namespaces, by their names with dots. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** Share the machine's processes and System V IPC; absent: its own. */
   readonly hostPid?: boolean;
   readonly hostIpc?: boolean;
@@ -101,6 +105,8 @@ export interface Mount {
   readonly hostPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+  /** With everything that is mounted below it. */
+  readonly recursiveReadOnly?: boolean;
 }
 
 /** All in the kernel's units for cgroup v1; the runtime translates for v2. Absent: no limit. */
@@ -119,6 +125,8 @@ export interface ContainerSecurity {
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
   readonly supplementalGroups?: readonly number[];
+  /** The groups that the image's tables name for the user are not added. */
+  readonly onlyThoseGroups?: boolean;
   readonly runAsNonRoot?: boolean;
   readonly privileged: boolean;
   readonly readOnlyRootFilesystem: boolean;
@@ -127,7 +135,7 @@ export interface ContainerSecurity {
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
   /** Absent: `RuntimeDefault`. Privileged containers are never confined. */
-  readonly seccompProfile?: "RuntimeDefault" | "Unconfined";
+  readonly seccompProfile?: "RuntimeDefault" | "Unconfined" | { readonly file: string };
 }
 
 export interface Container {

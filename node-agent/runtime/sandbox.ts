@@ -1,5 +1,6 @@
 import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { hasPause, startPause, stopPause } from "./pause.ts";
 import { runChecked } from "./run-command.ts";
 import type { SandboxConfig } from "./runtime.ts";
 import { mount, mountFlags, unmount } from "./syscalls.ts";
@@ -13,6 +14,8 @@ export interface SandboxPaths {
   readonly network?: string;
   readonly ipc?: string;
   readonly uts: string;
+  /** Only where containers share their processes: others have a namespace each. */
+  readonly pid?: string;
   readonly sharedMemory: string;
   readonly hostnameFile: string;
 }
@@ -24,21 +27,31 @@ export function sandboxPaths(runDirectory: string, id: string, config: SandboxCo
     ...(!config.hostNetwork && { network: join(folder, "net") }),
     ...(config.hostIpc !== true && { ipc: join(folder, "ipc") }),
     uts: join(folder, "uts"),
+    ...(config.shareProcesses === true && { pid: join(folder, "pid") }),
     sharedMemory: config.hostIpc === true ? "/dev/shm" : join(folder, "shm"),
     hostnameFile: join(folder, "hostname"),
   };
 }
 
-/** Makes what is missing of it, from nothing or from what a crash left. */
-export async function makeNamespaces(paths: SandboxPaths, config: SandboxConfig): Promise<void> {
+/**
+ * Makes what is missing of it, from nothing or from what a crash left. Where there must be a process, `enter` puts it where the
+ * pod's processes belong.
+ */
+export async function makeNamespaces(
+  paths: SandboxPaths,
+  config: SandboxConfig,
+  enter: (pid: number) => Promise<void>,
+): Promise<void> {
   await removeNamespaces(paths);
   await mkdir(paths.folder, { recursive: true, mode: 0o711 });
-  const files = [paths.network, paths.ipc, paths.uts].filter((path) => path !== undefined);
+  const files = [paths.network, paths.ipc, paths.uts, paths.pid].filter((path) => path !== undefined);
   await Promise.all([
     ...files.map((path) => writeFile(path, "")),
     writeFile(paths.hostnameFile, `${config.hostname}\n`, { mode: 0o644 }),
   ]);
-  await runChecked(["unshare", ...unshareFlags(paths), "sh", "-c", inSandbox(config), "sh", config.hostname]);
+  const sysctls = Object.entries(config.sysctls ?? {}).flat();
+  await runChecked(["unshare", ...unshareFlags(paths), "sh", "-c", inSandbox(config), "sh", config.hostname, ...sysctls]);
+  if (paths.pid !== undefined) await startPause(paths.folder, paths.pid, enter);
   if (config.hostIpc === true) return;
   await mkdir(paths.sharedMemory, { recursive: true });
   const flags = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
@@ -46,13 +59,15 @@ export async function makeNamespaces(paths: SandboxPaths, config: SandboxConfig)
 }
 
 export async function removeNamespaces(paths: SandboxPaths): Promise<void> {
-  for (const name of ["net", "ipc", "uts", "shm"]) unmount(join(paths.folder, name));
+  await stopPause(paths.folder);
+  for (const name of ["net", "ipc", "uts", "pid", "shm"]) unmount(join(paths.folder, name));
   await rm(paths.folder, { recursive: true, force: true });
 }
 
 /** Gives the namespaces up and keeps the folder. */
-export function unbindNamespaces(paths: SandboxPaths): void {
-  for (const name of ["net", "ipc", "uts"]) unmount(join(paths.folder, name));
+export async function unbindNamespaces(paths: SandboxPaths): Promise<void> {
+  await stopPause(paths.folder);
+  for (const name of ["net", "ipc", "uts", "pid"]) unmount(join(paths.folder, name));
 }
 
 /** Not after a reboot of the machine, nor once given up. */
@@ -60,7 +75,7 @@ export async function areNamespacesBound(paths: SandboxPaths): Promise<boolean> 
   const files = [paths.network, paths.ipc, paths.uts].filter((path) => path !== undefined);
   const bound = await Promise.all(files.map((path) => hasFilesystem(path, namespaceMagic)));
   const shared = paths.sharedMemory === "/dev/shm" || (await hasFilesystem(paths.sharedMemory, tmpfsMagic));
-  return bound.every(Boolean) && shared;
+  return bound.every(Boolean) && shared && (paths.pid === undefined || (await hasPause(paths.folder)));
 }
 
 function unshareFlags(paths: SandboxPaths): readonly string[] {
@@ -73,13 +88,17 @@ function unshareFlags(paths: SandboxPaths): readonly string[] {
 
 /** As containerd: low ports and ping need no privilege inside a pod's own network. */
 function inSandbox(config: SandboxConfig): string {
-  const hostname = `printf %s "$1" > /proc/sys/kernel/hostname`;
-  if (config.hostNetwork) return hostname;
-  return [
-    "set -e",
-    hostname,
+  const network = [
     "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",
     "echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range",
+  ];
+  return [
+    "set -e",
+    `printf %s "$1" > /proc/sys/kernel/hostname`,
+    ...(config.hostNetwork ? [] : network),
+    // What follows the hostname: names and values in turn.
+    "shift",
+    `while [ $# -gt 0 ]; do printf %s "$2" > "/proc/sys/$(printf %s "$1" | tr . /)"; shift 2; done`,
   ].join("\n");
 }
 

@@ -33,7 +33,7 @@ export function resolveUser(
   const entry = findUser(wanted === "" ? "0" : wanted, tables.passwd);
   const imageGid = security.runAsUser === undefined && imageGroup ? findGroup(imageGroup, tables.group) : entry.gid;
   const gid = security.runAsGroup ?? imageGid;
-  const memberships = entry.name === undefined ? [] : groupsOf(entry.name, tables.group);
+  const memberships = entry.name === undefined || security.onlyThoseGroups === true ? [] : groupsOf(entry.name, tables.group);
   const additionalGids = new Set([gid, ...memberships, ...(security.supplementalGroups ?? [])]);
   return { uid: entry.uid, gid, additionalGids: [...additionalGids] };
 }

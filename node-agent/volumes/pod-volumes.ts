@@ -7,6 +7,7 @@ import type { MountedVolume } from "../container-config.ts";
 import type { PodFacts } from "../downward-api.ts";
 import { specOf, type StoredPod } from "../pod-spec.ts";
 import { runChecked } from "../runtime/run-command.ts";
+import { bindSubPath } from "./sub-path.ts";
 import type { TokenSource } from "./token-source.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import { prepareHostPath } from "./host-path.ts";
@@ -20,6 +21,17 @@ export interface PodVolumes {
    */
   setUp(facts: PodFacts, podDirectory: string, changed: () => void): Promise<ReadonlyMap<string, MountedVolume>>;
   tearDown(podDirectory: string, podUid: string): Promise<void>;
+  /** Makes a part of a volume ready for one mount of a container, anew at each of its starts. @returns what to mount */
+  bindSubPath(part: VolumePart, podDirectory: string): Promise<string>;
+}
+
+export interface VolumePart {
+  readonly volume: string;
+  readonly hostPath: string;
+  readonly subPath: string;
+  readonly container: string;
+  /** Of the mount in its container. */
+  readonly index: number;
 }
 
 export function podVolumes({ watches, tokens }: { watches: FollowedConfig; tokens: TokenSource }): PodVolumes {
@@ -49,9 +61,15 @@ export function podVolumes({ watches, tokens }: { watches: FollowedConfig; token
     },
     tearDown: async (podDirectory, podUid) => {
       watches.unfollow(podUid);
-      const folder = join(podDirectory, "volumes");
-      for (const mount of (await mountsBelow(folder)).toReversed()) await runChecked(["umount", mount]);
-      await rm(folder, { recursive: true, force: true });
+      for (const folder of [join(podDirectory, "volume-subpaths"), join(podDirectory, "volumes")]) {
+        for (const mount of (await mountsBelow(folder)).toReversed()) await runChecked(["umount", mount]);
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    bindSubPath: async ({ volume, hostPath, subPath, container, index }, podDirectory) => {
+      const target = join(podDirectory, "volume-subpaths", volume, container, `${index}`);
+      await bindSubPath({ volume: hostPath, subPath, target });
+      return target;
     },
   };
 }
