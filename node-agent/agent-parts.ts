@@ -31,6 +31,8 @@ export interface AgentParts {
   readonly images: ImageService;
   readonly cgroups: Cgroups;
   readonly cgroupRoot: string;
+  /** Of all containers of a pod together; absent: as many as the machine has. */
+  readonly podPidsLimit?: number;
   readonly directories: AgentDirectories;
   readonly source: ConfigSource;
   readonly tokens: TokenSource;

@@ -35,6 +35,8 @@ export interface NodeAgentOptions {
   readonly stateDirectory: string;
   /** Below each controller's root, with a leading slash. */
   readonly cgroupRoot: string;
+  /** How many processes and threads a pod may have; absent: as upstream's default, as many as the machine has. */
+  readonly podPidsLimit?: number;
   /** Of the cluster's DNS service. */
   readonly clusterDns?: string;
   readonly clusterDomain?: string;

@@ -15,6 +15,9 @@ export function planPod(view: PodView): PodPlan {
   if (isFinished(view.pod)) return planEnd(view, { remove: false });
   const refusal = refusalOf(view.pod);
   if (refusal !== undefined) return { ...planEnd(view, { remove: false }), verdict: verdictOf(refusal) };
+  const { eviction } = view;
+  if (eviction !== undefined)
+    return { ...planEnd({ ...view, goneBy: eviction.by }, { remove: false }), verdict: eviction.verdict };
   const deadline = deadlineOf(view);
   if (deadline !== undefined && view.now >= deadline) {
     return { ...planEnd(view, { remove: false }), verdict: deadlineExceeded };

@@ -46,8 +46,11 @@ export class PodEnvironment {
 
   /** Also renews volumes whose ConfigMap or Secret has changed, and has it said when that is so. @throws VolumeError */
   async setUp(pod: StoredPod, podIP: string, volumesChanged: () => void): Promise<void> {
-    const { cgroups, cgroupRoot, volumes } = this.#parts;
-    await cgroups.ensure(podCgroup(cgroupRoot, pod), podResources(pod));
+    const { cgroups, cgroupRoot, podPidsLimit, volumes } = this.#parts;
+    await cgroups.ensure(podCgroup(cgroupRoot, pod), {
+      ...podResources(pod),
+      ...(podPidsLimit !== undefined && { pidsLimit: podPidsLimit }),
+    });
     await mkdir(this.podDirectory(pod), { recursive: true, mode: 0o750 });
     await mkdir(this.logDirectory(pod), { recursive: true });
     this.#volumes = await volumes.setUp(this.facts(pod, podIP), this.podDirectory(pod), volumesChanged);

@@ -4,6 +4,8 @@ import type { Stored } from "#api/object";
 import { Informer } from "#client/informer";
 import { WorkQueue } from "#client/work-queue";
 import type { AgentParts } from "./agent-parts.ts";
+import { watchLocalStorage } from "./eviction/local-storage-watch.ts";
+import type { Verdict } from "./pod-plan.ts";
 import { findRemnants, type Remains } from "./remnants.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { specOf, type StoredPod } from "./pod-spec.ts";
@@ -43,6 +45,11 @@ export class PodManager {
     return [...this.#workers.values()].map(({ pod }) => pod);
   }
 
+  evict(podUid: string, verdict: Verdict): void {
+    this.#workers.get(podUid)?.evict(verdict);
+    this.#queue.add(podUid);
+  }
+
   /** Resolves when the signal aborts. Containers go on running. */
   async run(): Promise<void> {
     const { signal } = this.#parts;
@@ -57,6 +64,7 @@ export class PodManager {
         this.#relistForEver(),
         this.#followRuntime(),
         this.#endRemnantsForEver(),
+        watchLocalStorage(this.#parts, { pods: () => this.pods, evict: (uid, verdict) => this.evict(uid, verdict) }),
         ...Array.from({ length: passesAtOnce }, () => this.#work()),
       ]);
     } catch (error) {

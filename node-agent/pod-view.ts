@@ -28,9 +28,17 @@ export interface PodView {
   readonly retryAt?: number;
   /** The pod is to be gone by then: it was deleted, or is not in the API any more. */
   readonly goneBy?: number;
+  /** It is to end for good on this node although nobody deleted it. */
+  readonly eviction?: Eviction;
 }
 
 export type PostStart = "running" | "done" | "failed";
+
+export interface Eviction {
+  readonly verdict: { readonly reason: string; readonly message: string };
+  /** Wall time, milliseconds. */
+  readonly by: number;
+}
 
 export interface Waiting {
   readonly reason: string;

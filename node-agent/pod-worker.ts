@@ -11,7 +11,7 @@ import type { PodAction, PodPlan, Verdict } from "./pod-plan.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { isFinished, podText, specOf, type StoredPod } from "./pod-spec.ts";
 import { podStatus } from "./pod-status.ts";
-import { currentSandbox, isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
+import { currentSandbox, isAlive, newest, type Eviction, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { afterRestart, type RestartBackoff } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
 import { hasStarted, rememberStarted } from "./started-containers.ts";
@@ -34,6 +34,8 @@ const volumeRenewalMs = 60_000;
 const longestSetUpDelayMs = 120_000;
 /** The time that what is not in the API any more is given to end. */
 const orphanGraceMs = 2000;
+/** Upstream: immediateEvictionGracePeriodSeconds. */
+const evictionGraceMs = 1000;
 
 /**
  * Brings one pod to where it should be, pass by pass. What it remembers between passes (back-offs, what it told whom) is for
@@ -67,6 +69,7 @@ export class PodWorker {
   #setUpDelayMs = 500;
   #retryAt: number | undefined;
   #goneBy: number | undefined;
+  #eviction: Eviction | undefined;
 
   constructor({ parts, pod, changed }: PodWorkerOptions) {
     const signal = sharedSignal(AbortSignal.any([parts.signal, this.#end.signal]));
@@ -92,6 +95,11 @@ export class PodWorker {
   /** It is not in the API any more: what is left of it goes. */
   orphan(): void {
     this.#inApi = false;
+  }
+
+  /** The node cannot keep it. Its containers have next to no time left. */
+  evict(verdict: Verdict): void {
+    this.#eviction ??= { verdict, by: this.#parts.clock.now() + evictionGraceMs };
   }
 
   stop(): void {
@@ -158,6 +166,7 @@ export class PodWorker {
       setUp: this.#setUp,
       ...(this.#retryAt !== undefined && { retryAt: this.#retryAt }),
       ...(this.#goneBy !== undefined && { goneBy: this.#goneBy }),
+      ...(this.#eviction !== undefined && { eviction: this.#eviction }),
     };
   }
 

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import type { AgentParts } from "./agent-parts.ts";
+import type { AgentDirectories, AgentParts } from "./agent-parts.ts";
 import { classCgroup } from "./resources.ts";
 
 /** Whose it is. Namespace and name are empty where nothing tells them any more. */
@@ -16,7 +16,9 @@ export async function findRemnants({
   directories,
   cgroups,
   cgroupRoot,
-}: Pick<AgentParts, "directories" | "cgroups" | "cgroupRoot">): Promise<readonly Remains[]> {
+}: Pick<AgentParts, "cgroups" | "cgroupRoot"> & { readonly directories: Pick<AgentDirectories, "pods" | "logs"> }): Promise<
+  readonly Remains[]
+> {
   const [folders, logs, ...groups] = await Promise.all([
     readdir(directories.pods),
     readdir(directories.logs),

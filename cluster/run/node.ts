@@ -27,6 +27,8 @@ export interface NodeProcessOptions {
 }
 
 const agentPort = 10250;
+/** All nodes share one machine, mostly somebody's own: a fork bomb in a pod must not take it down. */
+const podPidsLimit = 4096;
 
 /** The agent of one node, in that node's namespaces. It reads its own key and the cluster's certificate, nothing else of the PKI. */
 export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, log: Logger, signal: AbortSignal): Promise<void> {
@@ -67,6 +69,7 @@ export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, 
     cgroups,
     stateDirectory,
     cgroupRoot: cgroup,
+    podPidsLimit,
     server: { tls: { cert, key, ca }, port: agentPort },
     clock,
     random: systemRandom,

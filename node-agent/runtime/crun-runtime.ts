@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { MachineCgroups } from "../cgroups/cgroups.ts";
+import { bytesBelow } from "../eviction/disk-use.ts";
 import type { ImageService } from "../images/image-service.ts";
 import { ociResources } from "./bundle.ts";
 import { Containers } from "./containers.ts";
@@ -186,6 +187,10 @@ export class CrunRuntime implements ContainerRuntime {
       return usage === undefined ? [] : [{ id, ...usage }];
     });
     return (await Promise.all(all)).flat();
+  }
+
+  async writtenBytes(id: string): Promise<number> {
+    return this.#records.get(id) === undefined ? 0 : bytesBelow(join(this.#records.folderOf(id), "upper"));
   }
 
   async exec(id: string, command: readonly string[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult> {

@@ -32,6 +32,7 @@ export function runtimeWithDeadlines(runtime: ContainerRuntime, options: Deadlin
     updateContainer: (id, resources) => within("updateContainer", runtime.updateContainer(id, resources)),
     reopenLog: (id) => within("reopenLog", runtime.reopenLog(id)),
     list: () => within("list", runtime.list()),
+    writtenBytes: (id) => within("writtenBytes", runtime.writtenBytes(id)),
     stats: () => within("stats", runtime.stats()),
     exec: (id, command, wanted) => within("exec", runtime.exec(id, command, wanted), wanted.timeoutMs),
     openExec: (id, wanted) => within("openExec", runtime.openExec(id, wanted)),

@@ -169,6 +169,10 @@ export class FakeRuntime implements ContainerRuntime {
     return [...this.#running.keys()].map((id) => ({ id, cpuNanoseconds: 0, workingSetBytes: 0 }));
   }
 
+  async writtenBytes(): Promise<number> {
+    return 0;
+  }
+
   async exec(
     id: string,
     command: readonly string[],

@@ -31,6 +31,8 @@ export interface ContainerRuntime {
   reopenLog(id: string): Promise<void>;
   list(): Promise<{ sandboxes: readonly Sandbox[]; containers: readonly Container[] }>;
   stats(): Promise<readonly ContainerStats[]>;
+  /** What a container has written to its root file system and not into its volumes. Gone: 0. */
+  writtenBytes(id: string): Promise<number>;
   /** Runs a command to its end and keeps at most 64 KiB of each output; what exceeds `timeoutMs` is killed. */
   exec(id: string, command: readonly string[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
   /** Begins a command in a running container. Its streams and its end are the caller's from then on. @throws RuntimeError when it cannot be started */

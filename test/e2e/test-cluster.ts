@@ -82,6 +82,11 @@ export class TestCluster {
     return found.sort();
   }
 
+  /** Of one container on a node: `NAMESPACE_POD_UID/CONTAINER`. */
+  logFiles(node: string, container: string): Promise<Ran> {
+    return run(["ls", join(this.folder, "state", this.name, "nodes", node, "logs", container)]);
+  }
+
   /** Of a process of this cluster: `control-plane`, `node-1` … */
   async pidOf(name: string): Promise<number> {
     const text = await readFile(join(this.folder, "state", this.name, "run", `${name}.pid`), "utf8");
