@@ -15,6 +15,8 @@ export interface AdmissionRequest {
   readonly oldObject?: KubeObject;
   readonly user: UserInfo;
   readonly dryRun: boolean;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
   warn(text: string): void;
 }
 

@@ -27,7 +27,7 @@ type PodRequest = AdmissionRequest & { readonly object: KubeObject };
  * plugin/pkg/admission/serviceaccount).
  */
 export function serviceAccount(reader: Reader, { clock, random }: { clock: Clock; random: Random }): AdmissionPlugin {
-  const find = async ({ namespace }: AdmissionRequest, name: string): Promise<Stored<ServiceAccount> | undefined> => {
+  const find = async ({ namespace, signal }: AdmissionRequest, name: string): Promise<Stored<ServiceAccount> | undefined> => {
     const key = { namespace, name };
     const cached = reader.get(serviceAccounts, key);
     if (cached !== undefined) return cached;
@@ -36,7 +36,7 @@ export function serviceAccount(reader: Reader, { clock, random }: { clock: Clock
     for (let attempt = 1; ; attempt++) {
       const found = reader.get(serviceAccounts, key) ?? (await reader.getLive(serviceAccounts, key));
       if (found !== undefined || attempt === attempts) return found;
-      await clock.sleep(retryMs);
+      await clock.sleep(retryMs, signal);
     }
   };
   const accountOf = async (request: PodRequest, name: string): Promise<Stored<ServiceAccount>> => {

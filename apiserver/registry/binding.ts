@@ -48,7 +48,9 @@ function bound(pod: Pod, binding: Binding, now: number): KubeObject {
   if (assigned !== "") throw conflict(type, name, `pod ${name} is already assigned to node "${assigned}"`);
   if ((pod.spec?.schedulingGates ?? []).length > 0) throw conflict(type, name, `pod ${name} has non-empty .spec.schedulingGates`);
   const { resourceVersion: _, ...metadata } = pod.metadata;
-  const others = (pod.status?.conditions ?? []).filter(({ type: kind }) => kind !== "PodScheduled");
+  // A place that was promised is of no interest any more.
+  const { nominatedNodeName: __, ...status } = pod.status ?? {};
+  const others = (status.conditions ?? []).filter(({ type: kind }) => kind !== "PodScheduled");
   const condition = { type: "PodScheduled", status: "True", lastTransitionTime: timestamp(now) };
   return {
     ...pod,
@@ -57,6 +59,6 @@ function bound(pod: Pod, binding: Binding, now: number): KubeObject {
         ? metadata
         : { ...metadata, annotations: { ...metadata.annotations, ...binding.metadata.annotations } },
     spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: node },
-    status: { ...pod.status, conditions: [...others, condition] },
+    status: { ...status, conditions: [...others, condition] },
   } as KubeObject;
 }

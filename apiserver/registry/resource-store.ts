@@ -107,6 +107,8 @@ export class ResourceStore {
       if ((await this.#storage.get(key)) !== undefined) throw alreadyExists(type, object.metadata.name ?? "");
       return { object: unstored(object), created: true };
     }
+    // Admission may have taken its time. Who has left meanwhile may have asked again.
+    context.signal.throwIfAborted();
     return { object: await this.#put(key, object, 0), created: true };
   }
 
@@ -295,6 +297,7 @@ export class ResourceStore {
       ...(oldObject !== undefined && { oldObject }),
       user: context.user,
       dryRun: context.dryRun,
+      signal: context.signal,
       warn: (text) => context.warn(text),
     };
   }

@@ -63,6 +63,7 @@ export const tokenSubresource: Subresource = {
         object: request,
         user: context.user,
         dryRun: context.dryRun,
+        signal: context.signal,
         warn: (text) => context.warn(text),
       });
       const bound = boundObjectRef === undefined ? {} : await boundObjects(boundObjectRef, account, reader);

@@ -67,7 +67,8 @@ export function newReplicaSetName({ deployment }: Pick<DeploymentView, "deployme
 function stepsOf(view: DeploymentView, rollout: Rollout): readonly Step[] {
   const { deployment } = rollout;
   if (deployment.spec?.paused === true) {
-    return [...updates(rollout, rescale(rollout)), ...recordRevision(rollout), ...cleanUp(rollout)];
+    const sizes = rescale(rollout);
+    return [...updates(rollout, sizes), ...recordRevision(rollout), ...cleanUp(rollout, sizes)];
   }
   if (isScalingEvent(rollout)) return [...updates(rollout, rescale(rollout)), ...recordRevision(rollout)];
   return isRollingUpdate(deployment) ? roll(view, rollout) : recreate(view, rollout);
@@ -86,14 +87,14 @@ function recreate(view: DeploymentView, rollout: Rollout): readonly Step[] {
   const { current, old, deployment } = rollout;
   const removed = removeOld(rollout);
   if (removed.size > 0) return finish(rollout, removed);
-  if (statusSum(old, "replicas") > 0 || hasOldPods(view, current)) return finish(rollout, new Map());
+  if (!old.every(isSettled) || statusSum(old, "replicas") > 0 || hasOldPods(view, current)) return finish(rollout, new Map());
   if (current === undefined) return create(view, rollout);
   return finish(rollout, new Map([[current.metadata.name, replicasOf(deployment)]]));
 }
 
 function finish(rollout: Rollout, sizes: Sizes): readonly Step[] {
   const steps = [...updates(rollout, sizes), ...recordRevision(rollout)];
-  return isComplete(rollout.deployment, rollout.deployment.status ?? {}) ? [...steps, ...cleanUp(rollout)] : steps;
+  return isComplete(rollout.deployment, rollout.deployment.status ?? {}) ? [...steps, ...cleanUp(rollout, sizes)] : steps;
 }
 
 function create(view: DeploymentView, rollout: Rollout): readonly Step[] {
@@ -186,20 +187,24 @@ function recordRevision(rollout: Rollout): readonly Write[] {
 }
 
 /** Old ReplicaSets beyond the limit go, the oldest revisions first, once nothing runs in them any more. */
-function cleanUp({ deployment, old }: Rollout): readonly Write[] {
+function cleanUp({ deployment, old }: Rollout, sizes: Sizes): readonly Write[] {
   const limit = historyLimit(deployment);
   if (limit === undefined) return [];
   const kept = old.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const surplus = kept
     .toSorted((left, right) => revisionOf(left) - revisionOf(right) || olderFirst(left, right))
     .slice(0, Math.max(0, kept.length - limit));
-  return surplus.filter(isIdle).map((target) => ({ type: "delete", resource: replicaSets, target }));
+  const idle = surplus.filter((replicaSet) => isIdle(replicaSet) && (sizes.get(replicaSet.metadata.name) ?? 0) === 0);
+  return idle.map((target) => ({ type: "delete", resource: replicaSets, target }));
 }
 
 function isIdle(replicaSet: ReplicaSet): boolean {
-  const { status, metadata } = replicaSet;
-  const observed = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-  return (status?.replicas ?? 0) === 0 && !isActive(replicaSet) && observed;
+  return (replicaSet.status?.replicas ?? 0) === 0 && !isActive(replicaSet) && isSettled(replicaSet);
+}
+
+/** Its controller knows how many replicas it is to have: a pass that still made pods for an older number has ended. */
+function isSettled({ status, metadata }: ReplicaSet): boolean {
+  return (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 }
 
 function hasOldPods({ pods }: DeploymentView, current: Stored<ReplicaSet> | undefined): boolean {

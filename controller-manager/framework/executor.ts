@@ -97,18 +97,19 @@ export class Executor {
   }
 
   async #delete(write: Extract<Write, { type: "delete" }>, signal: AbortSignal): Promise<void> {
-    const { uid } = write.target.metadata;
-    const { propagationPolicy, gracePeriodSeconds } = write;
+    const { uid, resourceVersion } = write.target.metadata;
+    const { propagationPolicy, gracePeriodSeconds, unchanged = false } = write;
     try {
       const how = {
-        preconditions: { uid },
+        preconditions: { uid, ...(unchanged && { resourceVersion }) },
         ...(propagationPolicy !== undefined && { propagationPolicy }),
         ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
       };
       await this.#options.client.delete(write.resource, keyOf(write.target), { ...how, signal });
     } catch (error) {
       // Gone, or another of the same name by now.
-      if (!hasReason(error, "NotFound", "Conflict")) throw error;
+      const isGone = hasReason(error, "NotFound") || (!unchanged && hasReason(error, "Conflict"));
+      if (!isGone) throw error;
     }
   }
 

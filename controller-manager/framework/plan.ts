@@ -41,6 +41,8 @@ export type Write = (
       readonly resource: ResourceType;
       readonly target: Stored<KubeObject>;
       readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+      /** Only while it is as the plan saw it; otherwise the write fails with a conflict. */
+      readonly unchanged?: true;
       /** 0: at once, whoever is still busy with it. Absent: as the object says. */
       readonly gracePeriodSeconds?: number;
     }

@@ -67,7 +67,7 @@ function withoutBlocking({ object, type }: GarbageView): Write {
 }
 
 function remove({ object, type }: GarbageView, propagationPolicy: "Background" | "Foreground" | "Orphan"): Write {
-  return { type: "delete", resource: type, target: object, propagationPolicy };
+  return { type: "delete", resource: type, target: object, propagationPolicy, unchanged: true };
 }
 
 /** Whoever put a finalizer there has said how. */
