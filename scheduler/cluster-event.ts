@@ -4,7 +4,8 @@ import type { Stored } from "#api/object";
 /** What happened in the cluster that may make room for a pod. Pods are those that have a node. */
 export type ClusterEvent =
   | { readonly type: "nodeAdded" | "nodeUpdated" | "nodeDeleted"; readonly node: Stored<Node> }
-  | { readonly type: "podAdded" | "podUpdated" | "podDeleted"; readonly pod: Stored<Pod> }
+  | { readonly type: "podAdded" | "podDeleted"; readonly pod: Stored<Pod> }
+  | { readonly type: "podUpdated"; readonly pod: Stored<Pod>; readonly old: Stored<Pod> }
   | { readonly type: "namespaceChanged" };
 
 /** The node that is new or not as before. */

@@ -125,3 +125,106 @@ describe("the scheduler", () => {
     expect([await nodeOf("low"), await nodeOf("high")]).toEqual([undefined, "n2"]);
   });
 });
+
+describe("preemption", () => {
+  /** Deleted pods stay until the test lets them go. */
+  async function addHeld(name: string, cpu: string, priority: number) {
+    const containers = [{ name: "c", image: "i", resources: { requests: { cpu } } }];
+    const metadata = { namespace: "default", name, finalizers: ["example.com/slow"] };
+    await client().create(pods, { metadata, spec: { containers, priority } });
+    await clock.advance(20);
+  }
+  const letGo = (name: string) =>
+    client().patch(pods, { namespace: "default", name }, { type: "merge", patch: { metadata: { finalizers: [] } } });
+  const isLeaving = async (name: string) => (await get(name)).metadata.deletionTimestamp !== undefined;
+
+  test("asks the victim only once however often the pod is tried, and takes its place when it has left", async () => {
+    await addHeld("low", "4", 1);
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    for (const name of ["n2", "n3"]) await addNode(name, "1");
+    await clock.advance(20_000);
+    const deletes = api.calls.filter(({ verb, type }) => verb === "delete" && type.resource === "pods");
+    expect(deletes).toHaveLength(1);
+    expect((await get("low")).status?.conditions).toMatchObject([{ type: "DisruptionTarget", status: "True" }]);
+    expect((await get("high")).status).toMatchObject({ nominatedNodeName: "n1" });
+    await letGo("low");
+    await clock.advance(20);
+    expect(await nodeOf("high")).toBe("n1");
+  });
+
+  test("does not look for other victims while the first ones are being asked", async () => {
+    await addNode("n2");
+    await addHeld("a", "4", 1);
+    await addHeld("b", "4", 1);
+    let answer: () => void = () => undefined;
+    const send = api.send.bind(api);
+    api.send = async (call) => {
+      if (call.verb === "delete") await new Promise<void>((resolve) => (answer = resolve));
+      return send(call);
+    };
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    await addNode("n3", "1");
+    await clock.advance(10_000);
+    expect([await isLeaving("a"), await isLeaving("b")]).toEqual([false, false]);
+    answer();
+    await clock.advance(10_000);
+    expect([await isLeaving("a"), await isLeaving("b")].filter(Boolean)).toHaveLength(1);
+  });
+
+  test("is tried again when a victim could not be asked", async () => {
+    let failures = 1;
+    api.intercept = (call) => (call.verb === "delete" && failures-- > 0 ? "fail" : undefined);
+    await addHeld("low", "4", 1);
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    expect(await isLeaving("low")).toBe(false);
+    await clock.advance(1000);
+    expect(await isLeaving("low")).toBe(true);
+  });
+
+  test("takes the room back from a less important pod that waits for it", async () => {
+    await addHeld("low", "4", 1);
+    await addPod("middle", "4", { priority: 2 });
+    await clock.advance(100);
+    expect((await get("middle")).status).toMatchObject({ nominatedNodeName: "n1" });
+    await addPod("high", "4", { priority: 3 });
+    await clock.advance(100);
+    expect((await get("high")).status).toMatchObject({ nominatedNodeName: "n1" });
+    expect((await get("middle")).status).not.toHaveProperty("nominatedNodeName");
+    await letGo("low");
+    await clock.advance(5000);
+    expect([await nodeOf("middle"), await nodeOf("high")]).toEqual([undefined, "n1"]);
+  });
+
+  test("gives room back that its pod does not come for", async () => {
+    await addHeld("low", "4", 1);
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    await addPod("small", "1", { priority: 1 });
+    await letGo("low");
+    await client().patch(
+      pods,
+      { namespace: "default", name: "high" },
+      { type: "merge", patch: { spec: { schedulerName: "other" } } },
+    );
+    await clock.advance(5000);
+    expect(await nodeOf("small")).toBe("n1");
+  });
+
+  test("a scheduler that begins anew keeps the room that the one before it made", async () => {
+    await addHeld("low", "4", 1);
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    stop.abort(new Error("restart"));
+    await clock.advance(0);
+    await running;
+    await addPod("small", "1", { priority: 1 });
+    await letGo("low");
+    stop = new AbortController();
+    running = runScheduler({ client: client(), clock, random: seededRandom(1), log: silentLogger, signal: stop.signal });
+    await clock.advance(5000);
+    expect([await nodeOf("high"), await nodeOf("small")]).toEqual(["n1", undefined]);
+  });
+});

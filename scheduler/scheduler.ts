@@ -15,6 +15,7 @@ import { type PodInfo, podInfoOf } from "./pod-info.ts";
 import { type NotScheduled, PodStatusWriter } from "./pod-status-writer.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue.ts";
 import { RelatedInformers } from "./related-objects.ts";
+import { requestsOf } from "./resources.ts";
 import { type NoNode, schedule } from "./schedule.ts";
 import { ClusterState } from "./snapshot.ts";
 
@@ -106,40 +107,34 @@ export class Scheduler {
     } catch (error) {
       log.error("an attempt to schedule a pod failed", { pod: keyText(keyOf(info.pod)), error });
       this.#queue.retry(queued);
-      this.#report(info.pod, { reason: "SchedulerError", message: (error as Error).message }, signal);
+      void this.#report(info.pod, { reason: "SchedulerError", message: (error as Error).message }, signal);
     }
   }
 
   /**
-   * The pod is not tried again before all victims are asked to leave: it would find other victims, or the same ones. What happens
-   * meanwhile wakes it afterwards.
+   * The nomination is written before anybody is asked to leave, so that a scheduler that takes over in between knows whom the room is for.
+   * The pod is not tried again before all are asked: it would find other victims, or the same ones. What happens meanwhile wakes it
+   * afterwards.
    */
-  async #wait(queued: QueuedPod, decision: NoNode, signal: AbortSignal): Promise<void> {
-    const { info } = queued;
-    const { message, nominated } = decision;
+  async #wait(queued: QueuedPod, { message, nominated, plugins, victims }: NoNode, signal: AbortSignal): Promise<void> {
+    const { pod } = queued.info;
     this.#nominate(queued, nominated);
-    this.#report(
-      info.pod,
-      { reason: "Unschedulable", message, ...(nominated !== undefined && { nominatedNodeName: nominated }) },
-      signal,
-    );
-    if (decision.victims.length === 0 || nominated === undefined) {
-      this.#queue.park(queued, decision.plugins);
-      return;
+    const why = { reason: "Unschedulable", message, ...(nominated !== undefined && { nominatedNodeName: nominated }) };
+    const reported = this.#report(pod, why, signal);
+    if (victims.length > 0 && nominated !== undefined) {
+      try {
+        await reported;
+        this.#takeBackNominations(queued, nominated, signal);
+        const those = { preemptor: pod, victims: victims.map((victim) => victim.pod), node: nominated };
+        await evict({ ...this.#options, recorder: this.#recorder }, those, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.log.warn("could not make room for a pod", { pod: keyText(keyOf(pod)), reason: (error as Error).message });
+        this.#queue.retry(queued);
+        return;
+      }
     }
-    try {
-      this.#takeBackNominations(queued, nominated, signal);
-      const victims = decision.victims.map(({ pod }) => pod);
-      await evict({ ...this.#options, recorder: this.#recorder }, { preemptor: info.pod, victims, node: nominated }, signal);
-      this.#queue.park(queued, decision.plugins);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#options.log.warn("could not make room for a pod", {
-        pod: keyText(keyOf(info.pod)),
-        reason: (error as Error).message,
-      });
-      this.#queue.retry(queued);
-    }
+    this.#queue.park(queued, plugins);
   }
 
   #nominate({ info }: QueuedPod, node: string | undefined): void {
@@ -187,7 +182,7 @@ export class Scheduler {
     if (current?.metadata.uid === uid && this.#isPending(current) && !hasReason(error, "NotFound")) {
       this.#queue.refresh(podInfoOf(current));
       this.#queue.retry(queued);
-      this.#report(current, { reason: "SchedulerError", message: `Binding rejected: ${(error as Error).message}` }, signal);
+      void this.#report(current, { reason: "SchedulerError", message: `Binding rejected: ${(error as Error).message}` }, signal);
     } else {
       this.#queue.delete(uid);
     }
@@ -201,9 +196,9 @@ export class Scheduler {
     void this.#status.notScheduled(pod, { reason: "SchedulingGated", message }, signal);
   }
 
-  #report(pod: Stored<Pod>, why: NotScheduled, signal: AbortSignal): void {
+  async #report(pod: Stored<Pod>, why: NotScheduled, signal: AbortSignal): Promise<void> {
     this.#recorder.event(pod, "Warning", "FailedScheduling", why.message);
-    void this.#status.notScheduled(pod, why, signal);
+    await this.#status.notScheduled(pod, why, signal);
   }
 
   #nodeChanged(change: Change<Node>): void {
@@ -236,7 +231,8 @@ export class Scheduler {
     this.#assumed.delete(uid);
     this.#state.setPod(pod, pod.spec?.nodeName ?? "");
     if (change.type !== "updated" || !isPlaced(change.old)) this.#queue.happened({ type: "podAdded", pod });
-    else if (!isDeepStrictEqual(presenceOf(change.old), presenceOf(pod))) this.#queue.happened({ type: "podUpdated", pod });
+    else if (!isDeepStrictEqual(presenceOf(change.old), presenceOf(pod)))
+      this.#queue.happened({ type: "podUpdated", pod, old: change.old });
   }
 
   #forget(pod: Stored<Pod>): void {
@@ -292,8 +288,9 @@ function offerOf({ metadata, spec, status }: Node): object {
 }
 
 /** What of a pod on a node matters to others. */
-function presenceOf({ metadata, spec }: Pod): object {
-  return { labels: metadata.labels, leaving: metadata.deletionTimestamp !== undefined, containers: spec?.containers };
+function presenceOf(pod: Pod): object {
+  const { labels, deletionTimestamp } = pod.metadata;
+  return { labels, leaving: deletionTimestamp !== undefined, requests: requestsOf(pod) };
 }
 
 function wishOf({ metadata, spec }: Pod): object {

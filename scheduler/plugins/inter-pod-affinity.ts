@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Labels } from "#api/label-selector";
 import { type AffinityTerm, affinityTermsOf } from "../affinity-terms.ts";
 import type { ClusterEvent } from "../cluster-event.ts";
@@ -175,9 +176,10 @@ function mayHelp({ affinity }: PodInfo, event: ClusterEvent): boolean {
   switch (event.type) {
     case "nodeAdded":
     case "nodeUpdated":
-    case "podUpdated":
     case "namespaceChanged":
       return true;
+    case "podUpdated":
+      return !isDeepStrictEqual(event.old.metadata.labels, event.pod.metadata.labels);
     case "nodeDeleted":
       return false;
     case "podAdded":

@@ -1,7 +1,7 @@
 import type { ClusterEvent } from "../cluster-event.ts";
 import { highestScore, type SchedulerPlugin } from "../plugin.ts";
 import type { PodInfo } from "../pod-info.ts";
-import { amountsOf } from "../resources.ts";
+import { amountsOf, requestsOf } from "../resources.ts";
 
 const scored = ["cpu", "memory"];
 
@@ -40,8 +40,11 @@ export const nodeResourcesFit: SchedulerPlugin = {
 function mayHelp({ requests }: PodInfo, event: ClusterEvent): boolean {
   switch (event.type) {
     case "podDeleted":
-    case "podUpdated":
       return true;
+    case "podUpdated": {
+      const now = requestsOf(event.pod);
+      return [...requestsOf(event.old)].some(([name, amount]) => amount > (now.get(name) ?? 0));
+    }
     case "nodeAdded":
     case "nodeUpdated": {
       const allocatable = amountsOf(event.node.status?.allocatable);
