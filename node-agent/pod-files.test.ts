@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PodSpec } from "#api/generated/types";
-import { hostnameOf, hostsFile, missesClusterDns, resolvConf } from "./pod-files.ts";
+import { hostnameOf, hostsFile, kernelHostname, missesClusterDns, resolvConf } from "./pod-files.ts";
 import type { StoredPod } from "./pod-spec.ts";
 
 const pod = (spec: Partial<PodSpec> = {}, name = "web"): StoredPod => ({
@@ -80,5 +80,22 @@ describe("the host name", () => {
   it("is cut to 63 characters, with no dot or dash at its end", () => {
     expect(hostnameOf(pod({}, `${"a".repeat(62)}-bcd`))).toBe("a".repeat(62));
     expect(hostnameOf(pod({ hostname: "db" }))).toBe("db");
+  });
+
+  // Source: GeneratePodHostNameAndDomain and truncatePodHostnameIfNeeded in pkg/kubelet.
+  it.each<[string, Partial<PodSpec>, string]>([
+    ["the pod's", {}, "web"],
+    ["with its domain where that is asked for", { subdomain: "db", setHostnameAsFQDN: true }, "web.db.shop.svc.cluster.local"],
+    ["without one where there is none", { setHostnameAsFQDN: true }, "web"],
+    ["whatever is asked for instead", { hostnameOverride: "else.where" }, "else.where"],
+  ])("is to the kernel %s", (_name, spec, expected) => {
+    expect(kernelHostname(pod(spec), "cluster.local")).toBe(expected);
+  });
+
+  it("is nothing the kernel would not take", () => {
+    const long = pod({ subdomain: "d".repeat(40), setHostnameAsFQDN: true });
+    expect(() => kernelHostname(long, "cluster.local")).toThrow(
+      "is too long (64 characters is the max, 66 characters requested)",
+    );
   });
 });

@@ -49,6 +49,7 @@ function input(change: { config?: Partial<ContainerConfig>; bundle?: Partial<Bun
     hostnameFile: "/ns/hostname",
     devices: [{ path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }],
     grantable: ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN"],
+    lowestOomScoreAdj: -1000,
     ...change.bundle,
   };
 }

@@ -25,6 +25,8 @@ export interface BundleInput {
   readonly hostnameFile: string;
   /** Every device of the machine: given to privileged containers only. */
   readonly devices: readonly Device[];
+  /** No score below this can be given. */
+  readonly lowestOomScoreAdj: number;
   /** Capabilities that can be given at all. */
   readonly grantable: readonly string[];
 }
@@ -99,7 +101,7 @@ export function buildSpec(input: BundleInput): OciSpec {
       cwd: config.workingDir ?? (input.image.workingDir || "/"),
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       noNewPrivileges: !security.allowPrivilegeEscalation && !security.privileged,
-      ...(resources.oomScoreAdj !== undefined && { oomScoreAdj: resources.oomScoreAdj }),
+      ...(resources.oomScoreAdj !== undefined && { oomScoreAdj: Math.max(resources.oomScoreAdj, input.lowestOomScoreAdj) }),
     },
     root: { path: input.rootfs, readonly: security.readOnlyRootFilesystem },
     mounts: specMounts(input),
