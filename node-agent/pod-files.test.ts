@@ -95,7 +95,7 @@ describe("the host name", () => {
   it("is nothing the kernel would not take", () => {
     const long = pod({ subdomain: "d".repeat(40), setHostnameAsFQDN: true });
     expect(() => kernelHostname(long, "cluster.local")).toThrow(
-      "is too long (64 characters is the max, 66 characters requested)",
+      "is too long (64 characters is the max, 67 characters requested)",
     );
   });
 });
