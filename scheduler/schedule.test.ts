@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { asks, cluster, node, type NodeOptions, pod } from "./objects.testing.ts";
 import { defaultPlugins } from "./plugins/default-plugins.ts";
 import { podInfoOf } from "./pod-info.ts";
-import { schedule } from "./schedule.ts";
+import { type Decision, schedule } from "./schedule.ts";
 import type { ClusterState } from "./snapshot.ts";
 import { nothingRelated } from "./snapshot.ts";
 
@@ -14,6 +14,12 @@ function place(state: ClusterState, wanted: Stored<Pod>): string {
   const decision = schedule(podInfoOf(wanted), state.snapshot(), defaultPlugins, seededRandom(1));
   return decision.type === "node" ? decision.name : decision.message;
 }
+
+function nameOf(decision: Decision): string {
+  return decision.type === "node" ? decision.name : decision.message;
+}
+
+const running = { name: "c", image: "i", imageID: "i", ready: true, restartCount: 0 };
 
 const preemptionIsUseless = (count: number) =>
   `no new claims to deallocate, preemption: 0/${count} nodes are available: ${count} Preemption is not helpful for scheduling.`;
@@ -81,6 +87,20 @@ describe("what a pod requests", () => {
     expect(place(cluster([node("n1")]), pod("p", spec)) === "n1").toBe(fits);
   });
 
+  test("is what it has and what it wants while it is resized, and what it has when its node refuses more", () => {
+    const resized = (conditions: { type: string; status: string; reason: string }[]): Stored<Pod> => ({
+      ...pod("other", asks({ cpu: "4" })),
+      status: {
+        conditions,
+        containerStatuses: [{ ...running, allocatedResources: { cpu: "1" }, resources: { requests: { cpu: "2" } } }],
+      },
+    });
+    const wanted = pod("p", asks({ cpu: "2" }));
+    expect(place(cluster([node("n1")], [[resized([]), "n1"]]), wanted)).toContain("Insufficient cpu");
+    const refused = resized([{ type: "PodResizePending", status: "True", reason: "Infeasible" }]);
+    expect(place(cluster([node("n1")], [[refused, "n1"]]), wanted)).toBe("n1");
+  });
+
   test("is free again when the pod is gone", () => {
     const state = cluster([node("n1")], [[pod("other", asks({ cpu: "4" })), "n1"]]);
     expect(place(state, pod("p", asks({ cpu: "1" })))).toContain("Insufficient cpu");
@@ -119,6 +139,15 @@ describe("node affinity", () => {
     [{ key: "cores", operator: "Gt", values: ["8"] }],
   ])("%o chooses the second node", (expression) => {
     expect(place(state, pod("p", required([expression])))).toBe("n2");
+  });
+
+  test("looks only at nodes that each of its terms names", () => {
+    const named = (name: string) => ({ matchFields: [{ key: "metadata.name", operator: "In", values: [name] }] });
+    const to = (...nodeSelectorTerms: ReturnType<typeof named>[]) => ({
+      affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+    });
+    expect(place(state, pod("p", to(named("n2"))))).toBe("n2");
+    expect(place(state, pod("p", to(named("gone"))))).toContain("2 node(s) didn't satisfy plugin(s) [NodeAffinity].");
   });
 
   test("prefers where it would like to be", () => {
@@ -160,11 +189,40 @@ describe("scores", () => {
     expect(zoneOf(placed[0])).not.toBe(zoneOf(placed[1]));
   });
 
+  test("spread the pods of one service, and those that nobody selects not at all", () => {
+    const services = () => [{ metadata: { name: "s" }, spec: { selector: { app: "a" } } }];
+    const there = pod("there", {}, { labels: { app: "a" } });
+    const wanted = pod("p", {}, { labels: { app: "a" } });
+    const choices = (related: typeof nothingRelated) => {
+      const snapshot = cluster([node("n1"), node("n2")], [[there, "n1"]], related).snapshot();
+      const random = seededRandom(3);
+      const only = defaultPlugins.filter(({ name }) => name === "PodTopologySpread");
+      return new Set(Array.from({ length: 30 }, () => schedule(podInfoOf(wanted), snapshot, only, random)).map(nameOf));
+    };
+    expect(choices({ ...nothingRelated, services })).toEqual(new Set(["n2"]));
+    expect(choices(nothingRelated)).toEqual(new Set(["n1", "n2"]));
+  });
+
+  test("prefer a node that has the images, unless they are small", () => {
+    const holding = (sizeBytes: number) => {
+      const holder = node("n1");
+      const images = [{ names: ["docker.io/library/i:latest", "i:latest"], sizeBytes }];
+      return cluster([{ ...holder, status: { ...holder.status, images } }, node("n2")]).snapshot();
+    };
+    const choices = (sizeBytes: number) => {
+      const random = seededRandom(5);
+      const all = Array.from({ length: 30 }, () => schedule(podInfoOf(pod("p")), holding(sizeBytes), defaultPlugins, random));
+      return new Set(all.map(nameOf));
+    };
+    expect(choices(500 * 2 ** 20)).toEqual(new Set(["n1"]));
+    expect(choices(40 * 2 ** 20)).toEqual(new Set(["n1", "n2"]));
+  });
+
   test("roll the dice between equals", () => {
     const snapshot = cluster([node("n1"), node("n2")]).snapshot();
     const random = seededRandom(7);
     const chosen = Array.from({ length: 50 }, () => schedule(podInfoOf(pod("p")), snapshot, defaultPlugins, random));
-    expect(new Set(chosen.map((decision) => decision.type === "node" && decision.name))).toEqual(new Set(["n1", "n2"]));
+    expect(new Set(chosen.map(nameOf))).toEqual(new Set(["n1", "n2"]));
   });
 });
 

@@ -227,4 +227,17 @@ describe("preemption", () => {
     await clock.advance(5000);
     expect([await nodeOf("high"), await nodeOf("small")]).toEqual(["n1", undefined]);
   });
+
+  test("keeps the room when the binding fails", async () => {
+    let failures = 1;
+    api.intercept = (call) => (call.subresource === "binding" && call.name === "high" && failures-- > 0 ? "fail" : undefined);
+    await addHeld("low", "4", 1);
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    await letGo("low");
+    await clock.advance(100);
+    await addPod("small", "1", { priority: 1 });
+    await clock.advance(5000);
+    expect([await nodeOf("high"), await nodeOf("small")]).toEqual(["n1", undefined]);
+  });
 });

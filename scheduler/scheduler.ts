@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
@@ -9,13 +8,14 @@ import { hasReason } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import { EventRecorder } from "#client/event-recorder";
 import { type Change, Informer } from "#client/informer";
+import type { ClusterEvent } from "./cluster-event.ts";
 import { evict } from "./eviction.ts";
 import type { SchedulerPlugin } from "./plugin.ts";
 import { type PodInfo, podInfoOf } from "./pod-info.ts";
 import { type NotScheduled, PodStatusWriter } from "./pod-status-writer.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue.ts";
 import { RelatedInformers } from "./related-objects.ts";
-import { requestsOf } from "./resources.ts";
+import { isFinished, isPlaced, nodeEvent, placedPodEvent, wishChanged } from "./relevant-changes.ts";
 import { type NoNode, schedule } from "./schedule.ts";
 import { ClusterState } from "./snapshot.ts";
 
@@ -180,7 +180,10 @@ export class Scheduler {
     this.#state.deletePod(uid);
     const current = this.#pods.get(keyOf(pod));
     if (current?.metadata.uid === uid && this.#isPending(current) && !hasReason(error, "NotFound")) {
-      this.#queue.refresh(podInfoOf(current));
+      const info = podInfoOf(current);
+      const nominated = current.status?.nominatedNodeName ?? "";
+      if (nominated !== "") this.#state.nominations.set(info, nominated);
+      this.#queue.refresh(info);
       this.#queue.retry(queued);
       void this.#report(current, { reason: "SchedulerError", message: `Binding rejected: ${(error as Error).message}` }, signal);
     } else {
@@ -202,15 +205,9 @@ export class Scheduler {
   }
 
   #nodeChanged(change: Change<Node>): void {
-    const { object: node } = change;
-    if (change.type === "deleted") {
-      this.#state.deleteNode(node.metadata.name);
-      this.#queue.happened({ type: "nodeDeleted", node });
-      return;
-    }
-    this.#state.setNode(node);
-    if (change.type === "added") this.#queue.happened({ type: "nodeAdded", node });
-    else if (!isDeepStrictEqual(offerOf(change.old), offerOf(node))) this.#queue.happened({ type: "nodeUpdated", node });
+    if (change.type === "deleted") this.#state.deleteNode(change.object.metadata.name);
+    else this.#state.setNode(change.object);
+    this.#happened(nodeEvent(change));
   }
 
   #podChanged(change: Change<Pod>): void {
@@ -230,9 +227,7 @@ export class Scheduler {
     this.#queue.delete(uid);
     this.#assumed.delete(uid);
     this.#state.setPod(pod, pod.spec?.nodeName ?? "");
-    if (change.type !== "updated" || !isPlaced(change.old)) this.#queue.happened({ type: "podAdded", pod });
-    else if (!isDeepStrictEqual(presenceOf(change.old), presenceOf(pod)))
-      this.#queue.happened({ type: "podUpdated", pod, old: change.old });
+    this.#happened(placedPodEvent(change));
   }
 
   #forget(pod: Stored<Pod>): void {
@@ -245,11 +240,13 @@ export class Scheduler {
 
   #enqueue(change: Change<Pod>): void {
     const info = podInfoOf(change.object);
-    const changed =
-      change.type !== "updated" || !isDeepStrictEqual(wishOf(change.old), wishOf(info.pod)) || !this.#queue.has(info.uid);
     this.#followNomination(info, change);
-    if (changed) this.#queue.add(info);
+    if (wishChanged(change) || !this.#queue.has(info.uid)) this.#queue.add(info);
     else this.#queue.refresh(info);
+  }
+
+  #happened(event: ClusterEvent | undefined): void {
+    if (event !== undefined) this.#queue.happened(event);
   }
 
   /** What this scheduler nominated and has not written yet stands until another is written, by one before it or by hand. */
@@ -272,27 +269,4 @@ export class Scheduler {
   #isOurs({ spec }: Pod): boolean {
     return (spec?.schedulerName ?? "default-scheduler") === this.#options.schedulerName;
   }
-}
-
-function isFinished({ status }: Pod): boolean {
-  return status?.phase === "Succeeded" || status?.phase === "Failed";
-}
-
-function isPlaced({ spec }: Pod): boolean {
-  return (spec?.nodeName ?? "") !== "";
-}
-
-/** What decisions depend on: heartbeats are not among it. */
-function offerOf({ metadata, spec, status }: Node): object {
-  return { labels: metadata.labels, taints: spec?.taints, unschedulable: spec?.unschedulable, allocatable: status?.allocatable };
-}
-
-/** What of a pod on a node matters to others. */
-function presenceOf(pod: Pod): object {
-  const { labels, deletionTimestamp } = pod.metadata;
-  return { labels, leaving: deletionTimestamp !== undefined, requests: requestsOf(pod) };
-}
-
-function wishOf({ metadata, spec }: Pod): object {
-  return { labels: metadata.labels, spec };
 }
