@@ -1,11 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { benchNode } from "./node.ts";
 import { benchStart } from "./start.ts";
 import { table, type Row } from "./table.ts";
 
 /** `npm run bench -- NAME [--rounds N] [--json FILE]`: each bench has clusters of its own and leaves nothing behind. */
 const benches: Readonly<Record<string, (rounds: number, say: (text: string) => void) => Promise<readonly Row[]>>> = {
   start: benchStart,
+  node: benchNode,
 };
 
 const { values, positionals } = parseArgs({

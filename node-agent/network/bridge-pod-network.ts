@@ -128,25 +128,23 @@ export class BridgePodNetwork implements PodNetwork {
   async #wire(holder: string, namespacePath: string, ip: string): Promise<void> {
     const { bridge, podRange, mtu = 1500 } = this.#options;
     const link = linkName(holder);
+    const outside = [
+      `link add name ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${namespacePath}`,
+      `link set ${link} master ${bridge} up`,
+      // A pod that calls its own Service comes back through its own port.
+      `link set ${link} type bridge_slave hairpin on`,
+    ];
+    const inside = [
+      "link set lo up",
+      `address add ${ip}/${prefixLength(podRange)} dev eth0`,
+      "link set eth0 up",
+      `route add default via ${gatewayOf(podRange)}`,
+    ];
+    const argv = ["sh", "-c", wireScript, "sh", namespacePath, outside.join("\n"), inside.join("\n")];
+    const made = await runCommand(argv);
+    if (made.exitCode === 0) return;
     await this.#unwire(holder);
-    await ipBatch(
-      ["ip"],
-      [
-        `link add name ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${namespacePath}`,
-        `link set ${link} master ${bridge} up`,
-        // A pod that calls its own Service comes back through its own port.
-        `link set ${link} type bridge_slave hairpin on`,
-      ],
-    );
-    await ipBatch(
-      [...inNamespace(namespacePath), "ip"],
-      [
-        "link set lo up",
-        `address add ${ip}/${prefixLength(podRange)} dev eth0`,
-        "link set eth0 up",
-        `route add default via ${gatewayOf(podRange)}`,
-      ],
-    );
+    await runChecked(argv);
   }
 
   async #unwire(holder: string): Promise<void> {
@@ -167,6 +165,9 @@ function holderOf(podUid: string, namespacePath: string): string {
 function linkName(holder: string): string {
   return `pod${holder.slice(0, 12)}`;
 }
+
+/** One process of ours for both sides: forking a large program is the dear part of it. */
+const wireScript = `printf '%s\\n' "$2" | ip -batch - && printf '%s\\n' "$3" | nsenter --net="$1" ip -batch -`;
 
 function inNamespace(path: string): readonly string[] {
   return ["nsenter", `--net=${path}`];

@@ -25,6 +25,8 @@ import { resolveUser } from "./users.ts";
 /** As containerd's: the exit code of a container whose command could not be started. */
 const startErrorCode = 128;
 const killedCode = 137;
+/** A monitor that was killed is missed that much later: what ends properly leaves its exit code, which is seen at once. */
+const monitorSeenMs = 4000;
 
 export interface ContainersOptions {
   readonly clock: Clock;
@@ -45,6 +47,8 @@ export interface ContainersOptions {
 export class Containers {
   readonly #options: ContainersOptions;
   readonly #removing = new Set<string>();
+  /** Monotonic, by id. */
+  readonly #seenMonitored = new Map<string, number>();
 
   constructor(options: ContainersOptions) {
     this.#options = options;
@@ -125,6 +129,7 @@ export class Containers {
       unmountRootfs(records.folderOf(id));
       await records.delete(id);
       await exits.forget(id);
+      this.#seenMonitored.delete(id);
     } finally {
       this.#removing.delete(id);
     }
@@ -144,24 +149,25 @@ export class Containers {
 
   /** What is true of it now; an exit that was not known yet is written down. */
   async observe(record: ContainerRecord): Promise<Container> {
-    const exit = record.exit ?? (await this.#findExit(record));
-    const state = exit !== undefined ? "exited" : record.startedAt === undefined ? "created" : "running";
-    const { config } = record;
-    return {
-      id: record.id,
-      sandboxId: record.sandboxId,
-      podUid: record.podUid,
-      name: config.name,
-      attempt: config.attempt,
-      image: config.image,
-      imageId: config.imageId,
-      state,
-      createdAt: record.createdAt,
-      ...(state === "running" && record.init !== undefined && { pid: record.init.pid }),
-      ...(record.startedAt !== undefined && { startedAt: record.startedAt }),
-      ...(exit !== undefined && { finishedAt: exit.finishedAt, exitCode: exit.code, reason: exit.reason }),
-      ...(exit?.message !== undefined && { message: exit.message }),
-    };
+    return describe(record, record.exit ?? (await this.#findExit(record)));
+  }
+
+  /** As `observe`, of all at once: a monitor that was there a moment ago is not looked for again. */
+  async observeAll(records: readonly ContainerRecord[]): Promise<readonly Container[]> {
+    const { clock, exits } = this.#options;
+    const exited = await exits.ids();
+    const now = clock.monotonic();
+    return Promise.all(
+      records.map(async (record) => {
+        const { id } = record;
+        const seenAt = this.#seenMonitored.get(id) ?? -Infinity;
+        const runs = record.startedAt !== undefined && record.exit === undefined && !exited.has(id);
+        if (runs && now - seenAt < monitorSeenMs) return describe(record, undefined);
+        const container = await this.observe(record);
+        if (container.state === "running") this.#seenMonitored.set(id, now);
+        return container;
+      }),
+    );
   }
 
   /** After a restart of the agent: finishes or takes back what its predecessor was in the middle of. */
@@ -351,4 +357,25 @@ async function localSeccompProfile({ seccompProfile }: ContainerConfig["security
 
 function startError(message: string, cause?: unknown): RuntimeError {
   return new RuntimeError("RunContainerError", message, { cause });
+}
+
+/** What a record says of its container, `exit` being what was found out since. */
+function describe(record: ContainerRecord, exit: ContainerExit | undefined): Container {
+  const state = exit !== undefined ? "exited" : record.startedAt === undefined ? "created" : "running";
+  const { config } = record;
+  return {
+    id: record.id,
+    sandboxId: record.sandboxId,
+    podUid: record.podUid,
+    name: config.name,
+    attempt: config.attempt,
+    image: config.image,
+    imageId: config.imageId,
+    state,
+    createdAt: record.createdAt,
+    ...(state === "running" && record.init !== undefined && { pid: record.init.pid }),
+    ...(record.startedAt !== undefined && { startedAt: record.startedAt }),
+    ...(exit !== undefined && { finishedAt: exit.finishedAt, exitCode: exit.code, reason: exit.reason }),
+    ...(exit?.message !== undefined && { message: exit.message }),
+  };
 }

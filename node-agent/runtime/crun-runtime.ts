@@ -52,6 +52,7 @@ export interface CrunRuntimeOptions {
 
 const usualCallLimitMs = 60_000;
 
+const boundSeenMs = 4000;
 /**
  * Containers by crun (or runc), each under a conmon of its own, pods as bound namespaces without a process. No container depends
  * on this program: after a restart `open` finds everything again from the records on disk and what the kernel says of them.
@@ -65,6 +66,8 @@ export class CrunRuntime implements ContainerRuntime {
   readonly #containers: Containers;
   readonly #lock = new KeyedLock();
   #execs = 0;
+  /** Monotonic, by id. */
+  readonly #seenBound = new Map<string, number>();
 
   private constructor(options: CrunRuntimeOptions) {
     const { clock, log, rootDirectory, runDirectory, callLimitMs = usualCallLimitMs } = options;
@@ -169,13 +172,8 @@ export class CrunRuntime implements ContainerRuntime {
 
   async list(): Promise<{ sandboxes: readonly Sandbox[]; containers: readonly Container[] }> {
     const [sandboxes, containers] = await Promise.all([
-      Promise.all(this.#sandboxes.all().map(async (sandbox) => describeSandbox(sandbox, await this.#isReady(sandbox)))),
-      Promise.all(
-        this.#records
-          .all()
-          .filter(({ phase }) => phase === "created")
-          .map((record) => this.#containers.observe(record)),
-      ),
+      Promise.all(this.#sandboxes.all().map(async (sandbox) => describeSandbox(sandbox, await this.#wasReady(sandbox)))),
+      this.#containers.observeAll(this.#records.all().filter(({ phase }) => phase === "created")),
     ]);
     return { sandboxes, containers };
   }
@@ -240,13 +238,23 @@ export class CrunRuntime implements ContainerRuntime {
   }
 
   async #isReady(sandbox: SandboxRecord): Promise<boolean> {
-    return sandbox.phase === "ready" && (await areNamespacesBound(this.#paths(sandbox)));
+    if (sandbox.phase !== "ready" || !(await areNamespacesBound(this.#paths(sandbox)))) return false;
+    this.#seenBound.set(sandbox.id, this.#options.clock.monotonic());
+    return true;
+  }
+
+  /** For a list: nobody unbinds what a record calls ready, and every pass over a pod would ask again. */
+  async #wasReady(sandbox: SandboxRecord): Promise<boolean> {
+    const seenAt = this.#seenBound.get(sandbox.id) ?? -Infinity;
+    const recently = this.#options.clock.monotonic() - seenAt < boundSeenMs;
+    return sandbox.phase === "ready" && recently ? true : this.#isReady(sandbox);
   }
 
   /** Beside the pod's containers: a group with others below it takes no process in cgroup v2. */
   async #enterPod({ cgroupParent }: SandboxConfig, pid: number): Promise<void> {
     const { cgroups } = this.#options;
     const group = `${cgroupParent}/pause`;
+    this.#seenBound.delete(sandbox.id);
     await cgroups.ensure(group, {});
     await cgroups.enter(group, pid);
   }

@@ -20,6 +20,11 @@ export class ExitDirectory {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
   }
 
+  /** Of whom there is an exit code: one look for all of them. */
+  async ids(): Promise<ReadonlySet<string>> {
+    return new Set(await readdir(this.path));
+  }
+
   async read(id: string): Promise<{ code: number; finishedAt: number } | undefined> {
     try {
       const file = join(this.path, id);
@@ -37,7 +42,7 @@ export class ExitDirectory {
 
   /** Of containers that are removed: their monitors may have written after that. */
   async forgetOthers(known: ReadonlySet<string>): Promise<void> {
-    const others = (await readdir(this.path)).filter((id) => !known.has(id));
+    const others = [...(await this.ids())].filter((id) => !known.has(id));
     await Promise.all(others.map((id) => this.forget(id)));
   }
 

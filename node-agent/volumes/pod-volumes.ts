@@ -6,7 +6,7 @@ import type { FollowedConfig } from "../config-watches.ts";
 import type { MountedVolume } from "../container-config.ts";
 import type { PodFacts } from "../downward-api.ts";
 import { specOf, type StoredPod } from "../pod-spec.ts";
-import { runChecked } from "../runtime/run-command.ts";
+import { mount, unmount } from "../runtime/syscalls.ts";
 import { bindSubPath } from "./sub-path.ts";
 import type { TokenSource } from "./token-source.ts";
 import { writeAtomically } from "./atomic-writer.ts";
@@ -62,7 +62,7 @@ export function podVolumes({ watches, tokens }: { watches: FollowedConfig; token
     tearDown: async (podDirectory, podUid) => {
       watches.unfollow(podUid);
       for (const folder of [join(podDirectory, "volume-subpaths"), join(podDirectory, "volumes")]) {
-        for (const mount of (await mountsBelow(folder)).toReversed()) await runChecked(["umount", mount]);
+        for (const path of (await mountsBelow(folder)).toReversed()) unmount(path);
         await rm(folder, { recursive: true, force: true });
       }
     },
@@ -115,8 +115,7 @@ async function setUpVolume(volume: Volume, facts: PodFacts, folder: string, sour
 async function ensureTmpfs(folder: string, sizeBytes?: number): Promise<void> {
   await mkdir(folder, { recursive: true });
   if ((await mountsBelow(folder)).includes(folder)) return;
-  const size = sizeBytes === undefined ? [] : ["-o", `size=${sizeBytes}`];
-  await runChecked(["mount", "-t", "tmpfs", ...size, "tmpfs", folder]);
+  mount("tmpfs", folder, "tmpfs", 0, sizeBytes === undefined ? null : `size=${sizeBytes}`);
 }
 
 /** Mount points at or below `folder`, in the order in which they were mounted. */
