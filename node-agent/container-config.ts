@@ -50,6 +50,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     resources: containerResources(pod, container, input.nodeMemoryBytes),
     security: securityOf(pod, container, input),
     tty: container.tty ?? false,
+    ...(container.stdin === true && { stdin: { once: container.stdinOnce === true } }),
     ...(container.lifecycle?.stopSignal !== undefined && { stopSignal: container.lifecycle.stopSignal }),
   };
 }

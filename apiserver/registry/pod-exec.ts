@@ -11,11 +11,14 @@ import type { Subresource, SubresourceCall, SubresourceHandler } from "./subreso
 /** `pods/exec`: a command in a container, its streams carried by the connection of the request. */
 export const podExecSubresource = connectSubresource("exec", "PodExecOptions");
 
+/** `pods/attach`: the streams of a container's own process. */
+export const podAttachSubresource = connectSubresource("attach", "PodAttachOptions");
+
 /**
  * The agent of the pod's node speaks the client's protocol; here bytes only pass. As upstream since 1.35 a GET (a WebSocket) needs
  * the permission to create, too: it is no read.
  */
-function connectSubresource(name: "exec", kind: string): Subresource {
+function connectSubresource(name: "exec" | "attach", kind: string): Subresource {
   const connect: SubresourceHandler = async (call) => {
     const { request, user, dependencies } = call;
     if (request.verb === "get") await dependencies.authorizeCreate(request, user);

@@ -1,6 +1,6 @@
 import type { ResourceDefinition } from "#api/definition";
 import { bindingSubresource } from "./binding.ts";
-import { podExecSubresource } from "./pod-exec.ts";
+import { podAttachSubresource, podExecSubresource } from "./pod-exec.ts";
 import { podLogSubresource } from "./pod-log.ts";
 import { scaleSubresource } from "./scale.ts";
 import type { Subresource } from "./subresource.ts";
@@ -8,7 +8,7 @@ import { tokenSubresource } from "./token-request.ts";
 
 /** By `resource.group`. */
 const ofKinds: Readonly<Record<string, readonly Subresource[]>> = {
-  "pods.": [bindingSubresource, podExecSubresource, podLogSubresource],
+  "pods.": [podAttachSubresource, bindingSubresource, podExecSubresource, podLogSubresource],
   "serviceaccounts.": [tokenSubresource],
 };
 

@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import type { Clock } from "#base/clock";
 import type { ProcessIdentity } from "./process-table.ts";
 import { identifyProcess, killMembers, sessionOf } from "./process-table.ts";
+import type { TerminalSize } from "./runtime.ts";
 
 export interface ConmonOptions {
   readonly conmonBinary: string;
@@ -18,6 +19,8 @@ export interface ConmonOptions {
   readonly exitDirectory: string;
   readonly logFile: string;
   readonly tty: boolean;
+  /** Whether the container has an input for others to write to, and whether that ends with the first of them who ends it. */
+  readonly stdin: "none" | "until ended" | "kept open";
   readonly clock: Clock;
   /** When it has not answered by then, neither monitor nor runtime is left. */
   readonly limitMs: number;
@@ -50,10 +53,19 @@ export async function createUnderConmon(options: ConmonOptions): Promise<Monitor
 
 /** Makes the monitor write to a new file at the log's path. Gone already: there is nothing to do. */
 export async function reopenConmonLog(bundle: string): Promise<void> {
+  await tellConmon(bundle, "2 0 0\n");
+}
+
+/** Of the container's own terminal, which its monitor holds. */
+export async function resizeConmonTerminal(bundle: string, { rows, columns }: TerminalSize): Promise<void> {
+  await tellConmon(bundle, `1 ${rows} ${columns}\n`);
+}
+
+async function tellConmon(bundle: string, message: string): Promise<void> {
   const nonBlockingWrite = 0o1 | 0o4000;
   try {
     const control = await open(join(bundle, "ctl"), nonBlockingWrite);
-    await control.write("2 0 0\n").finally(() => control.close());
+    await control.write(message).finally(() => control.close());
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== "ENXIO" && code !== "ENOENT") throw error;
@@ -72,6 +84,8 @@ function conmonArguments(options: ConmonOptions, monitorFile: string): readonly 
     ...["-b", options.bundle, "-p", join(options.bundle, "init.pid"), "--conmon-pidfile", monitorFile],
     ...["--exit-dir", options.exitDirectory, "--full-attach", "--no-sync-log", "-l", `k8s-file:${options.logFile}`],
     ...(options.tty ? ["-t"] : []),
+    ...(options.stdin === "none" ? [] : ["-i"]),
+    ...(options.stdin === "kept open" ? ["--leave-stdin-open"] : []),
   ];
 }
 

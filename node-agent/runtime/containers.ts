@@ -232,6 +232,7 @@ export class Containers {
 
   async #createProcess(record: ContainerRecord, sandbox: SandboxRecord) {
     const { oci, exits, conmonBinary, records } = this.#options;
+    const { stdin } = record.config;
     const logFile = join(sandbox.config.logDirectory, record.config.logPath);
     await mkdir(dirname(logFile), { recursive: true, mode: 0o755 });
     return createUnderConmon({
@@ -244,6 +245,7 @@ export class Containers {
       exitDirectory: exits.path,
       logFile,
       tty: record.config.tty,
+      stdin: stdin === undefined ? "none" : stdin.once ? "until ended" : "kept open",
       clock: this.#options.clock,
       limitMs: this.#options.callLimitMs,
     });

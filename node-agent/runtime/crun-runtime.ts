@@ -8,6 +8,7 @@ import { bytesBelow } from "../eviction/disk-use.ts";
 import type { ImageService } from "../images/image-service.ts";
 import { ociResources } from "./bundle.ts";
 import { Containers } from "./containers.ts";
+import { attachTo } from "./attach.ts";
 import { beginExec } from "./begin-exec.ts";
 import { ExitDirectory } from "./exit-directory.ts";
 import { KeyedLock } from "./keyed-lock.ts";
@@ -209,6 +210,15 @@ export class CrunRuntime implements ContainerRuntime {
     const { clock } = this.#options;
     const { stdin, signal } = options;
     return beginExec({ oci: this.#oci, clock, id, process, filePrefix, stdin, ...(signal !== undefined && { signal }) });
+  }
+
+  async attach(id: string): Promise<ExecProcess> {
+    const record = this.#records.get(id);
+    const state = record === undefined ? "gone" : (await this.#containers.observe(record)).state;
+    if (record === undefined || state !== "running") throw new RuntimeError("AttachError", `container ${id} is not running`);
+    const { tty, stdin } = record.config;
+    const { clock } = this.#options;
+    return attachTo({ bundle: this.#records.folderOf(id), stdin: stdin !== undefined, tty, clock });
   }
 
   async *changes(signal: AbortSignal): AsyncIterable<void> {

@@ -36,6 +36,7 @@ export function runtimeWithDeadlines(runtime: ContainerRuntime, options: Deadlin
     stats: () => within("stats", runtime.stats()),
     exec: (id, command, wanted) => within("exec", runtime.exec(id, command, wanted), wanted.timeoutMs),
     openExec: (id, wanted) => within("openExec", runtime.openExec(id, wanted)),
+    attach: (id) => within("attach", runtime.attach(id)),
     changes: (signal) => runtime.changes(signal),
   };
 }

@@ -195,6 +195,10 @@ export class FakeRuntime implements ContainerRuntime {
     };
   }
 
+  async attach(id: string): Promise<ExecProcess> {
+    return this.openExec(id, { command: [], stdin: this.configOf(id)?.stdin !== undefined, tty: false });
+  }
+
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
     const state = { pending: false, wake: (): void => undefined };
     const changed = () => {

@@ -13,7 +13,7 @@ import type { ContainerRuntime } from "./runtime.ts";
 import { RuntimeError } from "./runtime.ts";
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from "./runtime-worker.ts";
 
-type Unstreamed = Omit<ContainerRuntime, "changes" | "openExec">;
+type Unstreamed = Omit<ContainerRuntime, "changes" | "openExec" | "attach">;
 
 /** For tests: a mount and a network namespace of their own with a runtime in them, in a process that can be killed. */
 export interface RuntimeInANode {

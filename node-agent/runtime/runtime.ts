@@ -37,6 +37,8 @@ export interface ContainerRuntime {
   exec(id: string, command: readonly string[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
   /** Begins a command in a running container. Its streams and its end are the caller's from then on. @throws RuntimeError when it cannot be started */
   openExec(id: string, options: ExecOptions): Promise<ExecProcess>;
+  /** Joins the streams of a running container's own process; its end is that of the connection. @throws RuntimeError AttachError */
+  attach(id: string): Promise<ExecProcess>;
   /** Yields whenever something may have changed without being asked for (a container exited). Level-triggered: look at `list`. */
   changes(signal: AbortSignal): AsyncIterable<void>;
 }
@@ -99,6 +101,8 @@ export interface ContainerConfig {
   readonly resources: ContainerResources;
   readonly security: ContainerSecurity;
   readonly tty: boolean;
+  /** Its process has an input, which who attaches may write to; with `once` it ends when the first of them ends it. */
+  readonly stdin?: { readonly once: boolean };
   /** Instead of the image's. */
   readonly stopSignal?: string;
 }
@@ -215,6 +219,7 @@ export class RuntimeError extends Error {
     | "CreateContainerConfigError"
     | "CreatePodSandboxError"
     | "ExecError"
+    | "AttachError"
     | "RuntimeUnavailable";
 
   constructor(reason: RuntimeError["reason"], message: string, options?: ErrorOptions) {

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadHelloImage } from "./hello-image.ts";
 import { whyNot } from "./requirements.ts";
-import { eventually } from "./run.ts";
+import { eventually, start } from "./run.ts";
 import { type Kubectl, TestCluster } from "./test-cluster.ts";
 
-const reason = whyNot({ kubectl: ["1.33"], tools: ["catatonit"] });
+const reason = whyNot({ kubectl: ["1.33"], tools: ["catatonit", "script"] });
 
 interface Status {
   readonly phase: string;
@@ -207,6 +207,15 @@ const objects: readonly object[] = [
   pod("secure", [{ name: "main", securityContext: { readOnlyRootFilesystem: true, runAsUser: 1000 } }], {
     securityContext: { supplementalGroups: [3000], supplementalGroupsPolicy: "Strict", fsGroup: 2000 },
   }),
+  pod("attached", [
+    {
+      name: "main",
+      ...sh("while read line; do echo got $line; echo and $line >&2; done; echo no more; exit 7"),
+      stdin: true,
+      stdinOnce: true,
+    },
+  ]),
+  pod("open", [{ name: "main", ...sh("while read line; do echo got $line; done"), stdin: true }]),
   pod("deadline", [{ name: "main" }], { activeDeadlineSeconds: 2 }),
   pod(
     "probed",
@@ -421,6 +430,45 @@ describe.skipIf(reason !== "")(`what a node does for a pod${reason && ` (skipped
     await ready("secure");
     const tried = await exec("secure", "touch /x 2>&1; id -u; id -G");
     expect(tried).toBe("touch: /x: Read-only file system\n1000\n0 2000 3000");
+  });
+
+  it("attaches to a container's own process: input, both outputs, and its end", async () => {
+    await ready("attached");
+    const { code, stdout, stderr } = await kubectl.try(["attach", "-i", "attached"], "one\ntwo\n");
+    expect([code, stdout]).toEqual([0, "got one\ngot two\nno more\n"]);
+    expect(stderr).toContain("and one\nand two\n");
+    const over = await until("attached", "over", ({ phase }) => phase === "Failed");
+    expect(of(over)?.state.terminated?.exitCode).toBe(7);
+  });
+
+  it("keeps a container's input open for the next who attaches, where it is not for one alone", async () => {
+    await ready("open");
+    for (const word of ["one", "two"]) {
+      const attached = kubectl.start(["attach", "-i", "open"]);
+      attached.child.stdin?.write(`${word}\n`);
+      await eventually(word, async () => attached.output.stdout.includes(`got ${word}\n`));
+      attached.child.kill("SIGKILL");
+    }
+    expect(of(await get("open"))?.state.running).toBeDefined();
+  });
+
+  it("gives kubectl run a shell with a terminal, and takes it away", { timeout: 60_000 }, async () => {
+    const image = "--image=skiff.local/hello:1 --image-pull-policy=Never --restart=Never";
+    const line = `stty rows 33 cols 101; exec ${kubectl.binary} run shell ${image} -it --rm -- sh`;
+    const script = start(["script", "-qec", line, "/dev/null"], { env: kubectl.env });
+    const ended = new Promise<number>((resolve) => script.child.once("close", (status) => resolve(status ?? -1)));
+    const type = async (text: string, expected: RegExp) => {
+      await eventually(text, async () => {
+        script.child.stdin?.write(text);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return expected.test(script.output.stdout.replaceAll("\r", ""));
+      });
+    };
+    await type("\n", /# /);
+    await type("stty size; echo $((40 + 2))\n", /33 101\n42\n/);
+    script.child.stdin?.write("exit 5\n");
+    expect(await ended).toBe(5);
+    expect((await kubectl.try(["get", "pod", "shell"])).stderr).toContain("not found");
   });
 
   it("ends a pod at its deadline", async () => {

@@ -14,7 +14,7 @@ export function exitStatus(code: number): Status {
 }
 
 /** Of what failed before there was an exit code. */
-export function failureStatus(error: unknown): Status {
-  const message = `Internal error occurred: error executing command in container: ${(error as Error).message}`;
+export function failureStatus(error: unknown, doing = "executing command in"): Status {
+  const message = `Internal error occurred: error ${doing} container: ${(error as Error).message}`;
   return new StatusError("InternalError", message, { causes: [{ message: (error as Error).message }] }).toStatus();
 }

@@ -14,12 +14,27 @@ export async function runExec(
   streams: ExecStreams,
   clock: Clock,
 ): Promise<void> {
+  const options = { command, stdin: streams.stdin !== undefined, tty, signal: streams.closed };
+  await join(() => runtime.openExec(containerId, options), "executing command in", streams, clock);
+}
+
+/** Joins a container's own process with a client, until one of them ends. The process does not end with the client. */
+export async function runAttach(
+  runtime: Pick<ContainerRuntime, "attach">,
+  { containerId }: { readonly containerId: string },
+  streams: ExecStreams,
+  clock: Clock,
+): Promise<void> {
+  await join(() => runtime.attach(containerId), "attaching to", streams, clock);
+}
+
+async function join(begin: () => Promise<ExecProcess>, doing: string, streams: ExecStreams, clock: Clock): Promise<void> {
   void keepAlive(streams, clock);
   let process: ExecProcess;
   try {
-    process = await runtime.openExec(containerId, { command, stdin: streams.stdin !== undefined, tty, signal: streams.closed });
+    process = await begin();
   } catch (error) {
-    await streams.finish(failureStatus(error));
+    await streams.finish(failureStatus(error, doing));
     return;
   }
   try {
@@ -28,7 +43,7 @@ export async function runExec(
     await streams.finish(exitStatus(code));
   } catch (error) {
     await process.kill();
-    if (!streams.closed.aborted) await streams.finish(failureStatus(error));
+    if (!streams.closed.aborted) await streams.finish(failureStatus(error, doing));
   } finally {
     streams.destroy();
   }

@@ -5,20 +5,21 @@ import { initContainersOf, specOf } from "../../pod-spec.ts";
 import type { Container } from "../../runtime/runtime.ts";
 import type { AgentServerOptions } from "../server.ts";
 import type { ExecStreams, WantedStreams } from "./exec-streams.ts";
-import { runExec } from "./run-exec.ts";
+import { runAttach, runExec } from "./run-exec.ts";
 import { checkSpdyProtocol, isSpdyUpgrade, spdyStreams } from "./spdy-streams.ts";
 import { checkChannels, isWebSocketUpgrade, webSocketStreams } from "./web-socket-streams.ts";
 
 type Options = Pick<AgentServerOptions, "parts" | "pods">;
 
-/** `/exec/NAMESPACE/POD/CONTAINER`, as kubelets have it. */
+/** `/exec/NAMESPACE/POD/CONTAINER`, and the same with `attach`, as kubelets have it. */
 interface Target {
+  readonly kind: "exec" | "attach";
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
 }
 
-/** What clients run in containers, from the upgrade of their connection until neither command nor connection is left. */
+/** What clients run in containers or attach to, from the upgrade of their connection until neither command nor connection is left. */
 export class Sessions {
   readonly #options: Options;
   readonly #running = new Set<Promise<void>>();
@@ -53,13 +54,14 @@ export class Sessions {
     const url = new URL(request.url ?? "/", "https://node");
     const target = targetOf(url.pathname);
     const command = url.searchParams.getAll("command");
-    if (command.length === 0) throw new StatusError("BadRequest", "a command must be specified");
+    if (target.kind === "exec" && command.length === 0) throw new StatusError("BadRequest", "a command must be specified");
     const wanted = wantedStreams(url.searchParams);
     const { id } = await this.#runningContainer(target);
     const streams = await this.#streams(request, socket, head, wanted);
     if (streams === undefined) return;
     const { runtime, clock } = this.#options.parts;
-    await runExec(runtime, { containerId: id, command, tty: wanted.tty }, streams, clock);
+    if (target.kind === "exec") await runExec(runtime, { containerId: id, command, tty: wanted.tty }, streams, clock);
+    else await runAttach(runtime, { containerId: id }, streams, clock);
   }
 
   async #streams(
@@ -102,8 +104,8 @@ export function refuseUpgrade(socket: Duplex, code: number, message: string): vo
 
 function targetOf(path: string): Target {
   const [kind, namespace = "", pod = "", container = ""] = path.split("/").slice(1).map(decodeURIComponent);
-  if (kind !== "exec") throw new StatusError("NotFound", "404 page not found");
-  return { namespace, pod, container };
+  if (kind !== "exec" && kind !== "attach") throw new StatusError("NotFound", "404 page not found");
+  return { kind, namespace, pod, container };
 }
 
 /** @throws StatusError BadRequest, when there would be nothing to carry */
