@@ -52,8 +52,8 @@ export interface CrunRuntimeOptions {
 }
 
 const usualCallLimitMs = 60_000;
-
 const boundSeenMs = 4000;
+
 /**
  * Containers by crun (or runc), each under a conmon of its own, pods as bound namespaces without a process. No container depends
  * on this program: after a restart `open` finds everything again from the records on disk and what the kernel says of them.
@@ -66,9 +66,9 @@ export class CrunRuntime implements ContainerRuntime {
   readonly #records: RecordStore<ContainerRecord>;
   readonly #containers: Containers;
   readonly #lock = new KeyedLock();
-  #execs = 0;
   /** Monotonic, by id. */
   readonly #seenBound = new Map<string, number>();
+  #execs = 0;
 
   private constructor(options: CrunRuntimeOptions) {
     const { clock, log, rootDirectory, runDirectory, callLimitMs = usualCallLimitMs } = options;
@@ -245,6 +245,7 @@ export class CrunRuntime implements ContainerRuntime {
     if (paths.network !== undefined) await this.#options.network.detach(sandbox.config.podUid, paths.network);
     await removeNamespaces(paths);
     await this.#sandboxes.delete(sandbox.id);
+    this.#seenBound.delete(sandbox.id);
   }
 
   async #isReady(sandbox: SandboxRecord): Promise<boolean> {
@@ -264,7 +265,6 @@ export class CrunRuntime implements ContainerRuntime {
   async #enterPod({ cgroupParent }: SandboxConfig, pid: number): Promise<void> {
     const { cgroups } = this.#options;
     const group = `${cgroupParent}/pause`;
-    this.#seenBound.delete(sandbox.id);
     await cgroups.ensure(group, {});
     await cgroups.enter(group, pid);
   }
