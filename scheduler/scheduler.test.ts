@@ -173,6 +173,23 @@ describe("preemption", () => {
     expect([await isLeaving("a"), await isLeaving("b")].filter(Boolean)).toHaveLength(1);
   });
 
+  test("leaves others alone when its pod goes before they are asked", async () => {
+    await addHeld("low", "4", 1);
+    let answer: () => void = () => undefined;
+    const send = api.send.bind(api);
+    api.send = async (call) => {
+      if (call.verb === "patch" && call.name === "high") await new Promise<void>((resolve) => (answer = resolve));
+      return send(call);
+    };
+    await addPod("high", "4", { priority: 2 });
+    await clock.advance(100);
+    await client().delete(pods, { namespace: "default", name: "high" });
+    await clock.advance(100);
+    answer();
+    await clock.advance(5000);
+    expect(await isLeaving("low")).toBe(false);
+  });
+
   test("is tried again when a victim could not be asked", async () => {
     let failures = 1;
     api.intercept = (call) => (call.verb === "delete" && failures-- > 0 ? "fail" : undefined);

@@ -124,6 +124,8 @@ export class Scheduler {
     if (victims.length > 0 && nominated !== undefined) {
       try {
         await reported;
+        // The pod may have gone while this was written: nobody needs to leave for it.
+        if (!this.#queue.has(queued.info.uid)) return;
         this.#takeBackNominations(queued, nominated, signal);
         const those = { preemptor: pod, victims: victims.map((victim) => victim.pod), node: nominated };
         await evict({ ...this.#options, recorder: this.#recorder }, those, signal);
