@@ -89,6 +89,27 @@ describe("the scheduler", () => {
     expect(await nodeOf("q")).toBeUndefined();
   });
 
+  test("gives nobody the place of a pod that may be bound there, until the server has said whether it is", async () => {
+    let silent = true;
+    api.intercept = (call) => {
+      if (call.name !== "p" || !silent) return undefined;
+      if (call.subresource === "binding") api.mute("pods");
+      return call.subresource === "binding" ? "fail after" : "fail";
+    };
+    api.mute("pods");
+    await addPod("p", "4");
+    await addPod("q", "1");
+    api.unmute();
+    await clock.advance(5000);
+    silent = false;
+    expect([await nodeOf("p"), await nodeOf("q")]).toEqual(["n1", undefined]);
+    await clock.advance(5000);
+    api.unmute();
+    await clock.advance(5000);
+    expect(await nodeOf("q")).toBeUndefined();
+    expect((await told()).filter((text) => text.includes("Binding rejected"))).toEqual([]);
+  });
+
   test("wakes a pod when a node comes that may take it, and writes its reason only once", async () => {
     await addPod("p", "8");
     await clock.advance(100);

@@ -8,6 +8,7 @@ import { hasReason } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import { EventRecorder } from "#client/event-recorder";
 import { type Change, Informer } from "#client/informer";
+import { mayHaveHappened } from "#client/unknown-outcome";
 import type { ClusterEvent } from "./cluster-event.ts";
 import { evict } from "./eviction.ts";
 import type { SchedulerPlugin } from "./plugin.ts";
@@ -28,6 +29,9 @@ export interface SchedulerOptions {
   /** Pods that name another one are none of its business. */
   readonly schedulerName: string;
 }
+
+/** How often it is asked what became of a binding. */
+const bindingRetryMs = 1000;
 
 /** Others get their turn at least this often. */
 const longestSliceMs = 8;
@@ -171,8 +175,28 @@ export class Scheduler {
       this.#recorder.event(pod, "Normal", "Scheduled", `Successfully assigned ${keyText(key)} to ${node}`);
     } catch (error) {
       if (signal.aborted) return;
+      if (mayHaveHappened(error) && (await this.#isBound(pod, signal))) return;
+      if (signal.aborted) return;
       this.#bindingFailed(queued, error, signal);
     }
+  }
+
+  /**
+   * Whether a binding that was not answered was made, by the server's own word. Until that is known the pod keeps its room: it may be
+   * there already. @throws never; false when the pod is gone or the signal aborts
+   */
+  async #isBound({ metadata }: Stored<Pod>, signal: AbortSignal): Promise<boolean> {
+    const { client, clock } = this.#options;
+    while (this.#assumed.has(metadata.uid) && !signal.aborted) {
+      try {
+        const found = await client.get(podType, keyOf({ metadata }), { signal });
+        return found.metadata.uid === metadata.uid && isPlaced(found);
+      } catch (error) {
+        if (hasReason(error, "NotFound")) return false;
+        await clock.sleep(bindingRetryMs, signal).catch(() => undefined);
+      }
+    }
+    return false;
   }
 
   #bindingFailed(queued: QueuedPod, error: unknown, signal: AbortSignal): void {

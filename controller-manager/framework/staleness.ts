@@ -1,9 +1,9 @@
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { KubeObject, Stored } from "#api/object";
-import { hasReason } from "#api/status";
 import type { Informer } from "#client/informer";
 import { compareResourceVersions } from "#client/resource-version";
+import { mayHaveHappened } from "#client/unknown-outcome";
 import { type Outcome, targetOf } from "./plan.ts";
 import type { SharedInformers } from "./shared-informers.ts";
 
@@ -59,7 +59,7 @@ export class Staleness {
   #expectation(outcome: Outcome): readonly Expectation[] {
     const informer = this.#options.informers.find(outcome.write.resource);
     if (informer === undefined || outcome.type === "skipped") return [];
-    if (outcome.type === "failed") return isUnknown(outcome) ? [listedAnew(informer)] : [];
+    if (outcome.type === "failed") return mayHaveHappened(outcome.error) ? [listedAnew(informer)] : [];
     return [outcome.object === undefined ? goneOrGoing(informer, outcome) : shown(informer, outcome.object)];
   }
 
@@ -113,11 +113,6 @@ function listedAnew(informer: Informer<KubeObject>): Expectation {
   let listed = false;
   void informer.relist(never).then(() => (listed = true));
   return { informer, isMet: () => listed };
-}
-
-/** The server may have done it, or may yet do it. */
-function isUnknown({ error }: Extract<Outcome, { type: "failed" }>): boolean {
-  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "InternalError");
 }
 
 const never = new AbortController().signal;

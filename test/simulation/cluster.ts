@@ -2,9 +2,6 @@ import type { Deployment, Node, OwnerReference, Pod, ReplicaSet } from "#api/gen
 import type { KubeObject, Stored } from "#api/object";
 import type { Write } from "./history.ts";
 
-/** How far behind the truth anybody may be: a late watch, a slow request, and the patience of who waits for them. */
-export const windowMs = 60_000;
-
 /** What is known of an object over time. */
 interface Past {
   /** Oldest first; those that were no more current when the window began are forgotten. */
@@ -17,12 +14,18 @@ interface Past {
  */
 export class Cluster {
   now = 0;
+  /** How far behind the truth anybody may be: a late watch, a slow request, and the patience of who waits for them. */
+  readonly windowMs: number;
   readonly #objects = new Map<string, Stored<KubeObject>>();
   readonly #byUid = new Map<string, Stored<KubeObject>>();
   readonly #byKind = new Map<string, Map<string, Stored<KubeObject>>>();
   readonly #past = new Map<string, Past>();
   /** Uids that people asked to be deleted. */
   readonly deletedByUser = new Set<string>();
+
+  constructor({ windowMs }: { readonly windowMs: number }) {
+    this.windowMs = windowMs;
+  }
 
   apply({ key, at, after, before }: Write): void {
     this.now = at;
@@ -39,7 +42,7 @@ export class Cluster {
     const past = this.#past.get(key) ?? { states: [] };
     this.#past.set(key, past);
     past.states.push({ from: at, object: after });
-    while ((past.states[1]?.from ?? Infinity) < at - windowMs) past.states.shift();
+    while ((past.states[1]?.from ?? Infinity) < at - this.windowMs) past.states.shift();
   }
 
   get objects(): Iterable<Stored<KubeObject>> {
@@ -59,7 +62,7 @@ export class Cluster {
   }
 
   node(name: string): Stored<Node> | undefined {
-    return this.#objects.get(`/registry/nodes/${name}`) as Stored<Node> | undefined;
+    return this.#objects.get(`/registry/nodes/${name}`);
   }
 
   namespace(name: string): Stored<KubeObject> | undefined {
@@ -69,7 +72,7 @@ export class Cluster {
   /** Every state that was current at some time in the window. Undefined stands for its absence. */
   lately(key: string): readonly (Stored<KubeObject> | undefined)[] {
     const states = this.#past.get(key)?.states ?? [];
-    const since = this.now - windowMs;
+    const since = this.now - this.windowMs;
     const past = states.filter((_state, index) => (states[index + 1]?.from ?? Infinity) >= since).map(({ object }) => object);
     return (states[0]?.from ?? 0) > since ? [undefined, ...past] : past;
   }
@@ -99,6 +102,14 @@ export function isGoing({ metadata }: KubeObject): boolean {
 
 export function hasEnded({ status }: Pod): boolean {
   return status?.phase === "Succeeded" || status?.phase === "Failed";
+}
+
+/** What its image says of how a pod will behave: `broken` never gets ready, `once` ends well, everything else serves. */
+export type Behaviour = "broken" | "once" | "serves";
+
+export function behaviourOf({ spec }: Pod): Behaviour {
+  const image = spec?.containers[0]?.image ?? "";
+  return image.startsWith("broken") ? "broken" : image.startsWith("once") ? "once" : "serves";
 }
 
 /** Counts for its ReplicaSet. */
@@ -132,7 +143,7 @@ function sorted(value: unknown): unknown {
 
 /** `matchLabels` is all that the simulation uses. */
 export function selects(owner: Deployment | ReplicaSet, child: KubeObject): boolean {
-  const wanted = Object.entries(owner.spec?.selector?.matchLabels ?? {});
+  const wanted = Object.entries(owner.spec?.selector.matchLabels ?? {});
   return wanted.length > 0 && wanted.every(([key, value]) => child.metadata.labels?.[key] === value);
 }
 

@@ -1,7 +1,16 @@
 import type { Deployment, Node, ReplicaSet } from "#api/generated/types";
 import type { KubeObject, Stored } from "#api/object";
-import { behaviourOf } from "./hollow-node.ts";
-import { type Cluster, controllerOf, hasEnded, isActive, isAvailable, isGoing, isReady, templateText } from "./cluster.ts";
+import {
+  behaviourOf,
+  type Cluster,
+  controllerOf,
+  hasEnded,
+  isActive,
+  isAvailable,
+  isGoing,
+  isReady,
+  templateText,
+} from "./cluster.ts";
 
 /** What is not yet as people asked for it, once everything has had time to come to rest. Empty: nothing. */
 export function whatIsLeftToDo(cluster: Cluster): readonly string[] {
@@ -16,13 +25,13 @@ function complaints(object: Stored<KubeObject>, cluster: Cluster): readonly stri
   if (owners.length > 0 && owners.every(({ uid }) => cluster.byUid(uid) === undefined)) return ["has lost all its owners"];
   switch (object.kind) {
     case "Deployment":
-      return ofDeployment(object as Stored<Deployment>, cluster);
+      return ofDeployment(object, cluster);
     case "ReplicaSet":
-      return ofReplicaSet(object as Stored<ReplicaSet>, cluster);
+      return ofReplicaSet(object, cluster);
     case "Pod":
       return ofPod(object, cluster);
     case "Node":
-      return ofNode(object as Stored<Node>);
+      return ofNode(object);
     default:
       return [];
   }

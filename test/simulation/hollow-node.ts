@@ -7,6 +7,7 @@ import { silentLogger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { ApiClient } from "#client/api-client";
 import { Informer } from "#client/informer";
+import { behaviourOf } from "./cluster.ts";
 
 export interface HollowNodeOptions {
   readonly name: string;
@@ -15,14 +16,6 @@ export interface HollowNodeOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** What its image says of how a pod will behave: `broken` never gets ready, `once` ends well, everything else serves. */
-export type Behaviour = "broken" | "once" | "serves";
-
-export function behaviourOf({ spec }: Pod): Behaviour {
-  const image = spec?.containers[0]?.image ?? "";
-  return image.startsWith("broken") ? "broken" : image.startsWith("once") ? "once" : "serves";
 }
 
 const leaseMs = 10_000;
@@ -42,7 +35,8 @@ export async function runHollowNode(options: HollowNodeOptions, signal: AbortSig
     const again = (): void => {
       busy.delete(uid);
       const latest = informer.get(keyOf(pod));
-      if (!signal.aborted && latest !== undefined && latest.metadata.resourceVersion !== pod.metadata.resourceVersion) look(latest);
+      if (!signal.aborted && latest !== undefined && latest.metadata.resourceVersion !== pod.metadata.resourceVersion)
+        look(latest);
     };
     void drive(pod, options, signal).then(again, again);
   };

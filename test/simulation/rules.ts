@@ -11,7 +11,6 @@ import {
   selects,
   share,
   templateText,
-  windowMs,
 } from "./cluster.ts";
 import type { Write } from "./history.ts";
 
@@ -115,7 +114,7 @@ const oneReplicaSetPerTemplate: Rule = {
     if (before !== undefined || after?.kind !== "ReplicaSet") return undefined;
     const owner = cluster.byUid(controllerOf(after)?.uid ?? "");
     if (owner?.kind !== "Deployment") return undefined;
-    const text = templateText(after as ReplicaSet);
+    const text = templateText(after);
     const same = cluster.replicaSetsOf(owner as Stored<Deployment>).filter((set) => templateText(set) === text);
     return same.length > 1 ? `${same.map(({ metadata }) => metadata.name).join(" and ")} are alike` : undefined;
   },
@@ -125,7 +124,7 @@ const oneReplicaSetPerTemplate: Rule = {
 const noMoreThanSurge: Rule = {
   name: "never more than replicas + maxSurge",
   check({ before, after }, cluster) {
-    if (after?.kind !== "ReplicaSet" || replicasOf(after as ReplicaSet) <= (before === undefined ? 0 : replicasOf(before as ReplicaSet))) {
+    if (after?.kind !== "ReplicaSet" || replicasOf(after) <= (before === undefined ? 0 : replicasOf(before))) {
       return undefined;
     }
     const deployment = cluster.byUid(controllerOf(after)?.uid ?? "") as Stored<Deployment> | undefined;
@@ -153,7 +152,7 @@ function enoughAvailable(): Rule {
     check({ before, after, at }, cluster) {
       const object = (after ?? before) as Stored<KubeObject>;
       if (object.kind === "ReplicaSet") {
-        const shrank = before !== undefined && after !== undefined && replicasOf(after as ReplicaSet) < replicasOf(before as ReplicaSet);
+        const shrank = before !== undefined && after !== undefined && replicasOf(after) < replicasOf(before);
         if (shrank) toldToShrink.set(object.metadata.uid, at);
         return undefined;
       }
@@ -166,7 +165,7 @@ function enoughAvailable(): Rule {
       const available = podsOf(deployment, cluster).filter((one) => isAvailable(one, minReadySeconds, cluster.now)).length;
       if (available >= Math.max(...states.map(leastAvailable))) reached.add(uid);
       if (!hasFallen(before, after)) return undefined;
-      const recently = (excused.get(uid) ?? []).filter((time) => time > at - windowMs);
+      const recently = (excused.get(uid) ?? []).filter((time) => time > at - cluster.windowMs);
       const decidedAt = toldToShrink.get(controllerOf(object)?.uid ?? "") ?? 0;
       const wasKnown = isAvailable(before as Pod, minReadySeconds, decidedAt - staleMs);
       excused.set(uid, wasKnown ? recently : [...recently, at]);
@@ -178,7 +177,7 @@ function enoughAvailable(): Rule {
 
 /** A pod that was ready, and is on its way out now. */
 function hasFallen(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
-  return before?.kind === "Pod" && isActive(before as Pod) && isReady(before as Pod) && (after === undefined || isGoing(after));
+  return before?.kind === "Pod" && isActive(before) && isReady(before) && (after === undefined || isGoing(after));
 }
 
 const recreateNeverOverlaps: Rule = {
@@ -205,9 +204,13 @@ function worstPodsFirst(): Rule {
     check({ before, after }, cluster) {
       const pod = after ?? before;
       if (pod?.kind !== "Pod") return undefined;
-      if (after !== undefined && isReady(after as Pod)) readyAt.set(after.metadata.uid, cluster.now);
+      if (after !== undefined && isReady(after)) readyAt.set(after.metadata.uid, cluster.now);
       const owner = cluster.byUid(controllerOf(pod)?.uid ?? "");
-      if (!hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before as Stored<Pod>, cluster)) return undefined;
+      if (!hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before as Stored<Pod>, cluster))
+        return undefined;
+      // They all go at a time, in no order. Once no more have to, who is left was chosen to stay.
+      const active = cluster.podsOf(owner).filter(isActive).length;
+      if (active > Math.min(...(lately(cluster, owner) as ReplicaSet[]).map(replicasOf))) return undefined;
       const worse = cluster.podsOf(owner).find((other) => isActive(other) && neverReady(other, cluster, readyAt));
       return worse === undefined ? undefined : `went although ${worse.metadata.name} is not ready`;
     },
@@ -215,8 +218,8 @@ function worstPodsFirst(): Rule {
 }
 
 function neverReady(pod: Stored<Pod>, cluster: Cluster, readyAt: ReadonlyMap<string, number>): boolean {
-  const old = Date.parse(pod.metadata.creationTimestamp) < cluster.now - windowMs;
-  return old && !isReady(pod) && (readyAt.get(pod.metadata.uid) ?? 0) < cluster.now - windowMs;
+  const old = Date.parse(pod.metadata.creationTimestamp) < cluster.now - cluster.windowMs;
+  return old && !isReady(pod) && (readyAt.get(pod.metadata.uid) ?? 0) < cluster.now - cluster.windowMs;
 }
 
 function deletedForAReason(): Rule {
@@ -228,13 +231,13 @@ function deletedForAReason(): Rule {
       if (before === undefined || isGoing(before) || (after !== undefined && !isGoing(after))) return undefined;
       if (before.kind === "Pod") {
         const owner = controllerOf(before)?.uid ?? "";
-        const lately = (wentAnyway.get(owner) ?? []).filter((time) => time > at - windowMs);
-        const anyway = mayGoAnyway(before as Stored<Pod>, cluster);
+        const lately = (wentAnyway.get(owner) ?? []).filter((time) => time > at - cluster.windowMs);
+        const anyway = mayGoAnyway(before, cluster);
         wentAnyway.set(owner, anyway ? [...lately, at] : lately);
         return anyway || isSurplus(before, lately.length, cluster) ? undefined : "why?";
       }
       if (before.kind === "ReplicaSet") {
-        return wasAskedFor(before, cluster) || isHistory(before as Stored<ReplicaSet>, cluster) ? undefined : "why?";
+        return wasAskedFor(before, cluster) || isHistory(before, cluster) ? undefined : "why?";
       }
       return undefined;
     },
@@ -243,27 +246,37 @@ function deletedForAReason(): Rule {
 
 /** Taints drive pods away, but not before their time. */
 function toleratedForAsLongAsSaid(): Rule {
-  /** Since when each node has had a taint that drives pods away, and until when. */
-  const tainted = new Map<string, { readonly from: number; until: number }>();
+  /** Since when each node has had taints that drive pods away. */
+  const tainted = new Map<string, number>();
   return {
     name: "a pod stays for as long as it tolerates its node",
     check({ before, after, at }, cluster) {
       if (after?.kind === "Node") {
         const { name } = after.metadata;
-        const known = tainted.get(name);
-        const is = taintsOf(after).some(({ effect }) => effect === "NoExecute");
-        if (is && (known === undefined || known.until !== Infinity)) tainted.set(name, { from: at, until: Infinity });
-        else if (!is && known?.until === Infinity) known.until = at;
+        if (!drivesAway(after)) tainted.delete(name);
+        else if (!tainted.has(name)) tainted.set(name, at);
         return undefined;
       }
       if (after?.kind !== "Pod" || wasEvicted(before) || !wasEvicted(after)) return undefined;
+      const nodes = cluster.lately(`/registry/nodes/${nodeOf(after)}`).filter((node) => node !== undefined);
+      const taints = nodes.flatMap(taintsOf).filter(({ effect }) => effect === "NoExecute");
+      if (taints.length === 0) return "its node drives nobody away";
       const since = tainted.get(nodeOf(after));
-      const seconds = (after as Pod).spec?.tolerations?.find(({ key }) => key === "node.kubernetes.io/unreachable")?.tolerationSeconds;
-      if (since === undefined || since.until < cluster.now - windowMs) return "its node drives nobody away";
-      const bears = (seconds ?? 300) * 1000;
-      return at - since.from < bears ? `after ${at - since.from} ms, of ${bears}` : undefined;
+      // Not any more, which who drove it away may not have known.
+      if (since === undefined) return undefined;
+      const bears = Math.min(...taints.map((taint) => secondsBorne(after as Pod, taint))) * 1000;
+      return at - since < bears ? `after ${at - since} ms, of ${bears}` : undefined;
     },
   };
+}
+
+function drivesAway(node: KubeObject): boolean {
+  return taintsOf(node).some(({ effect }) => effect === "NoExecute");
+}
+
+function secondsBorne({ spec }: Pod, { key, effect }: Taint): number {
+  const toleration = spec?.tolerations?.find((one) => one.key === key && one.effect === effect);
+  return toleration === undefined ? 0 : (toleration.tolerationSeconds ?? Infinity);
 }
 
 const ownersThatLiveKeepWhatTheyOwn: Rule = {
@@ -289,7 +302,9 @@ const dependentsFirst: Rule = {
     const orphans = before.metadata.finalizers?.includes("orphan") === true;
     if (!waited && !orphans) return undefined;
     const left = [...cluster.objects].find(({ metadata }) =>
-      metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === before.metadata.uid && (orphans || blockOwnerDeletion)),
+      metadata.ownerReferences?.some(
+        ({ uid, blockOwnerDeletion }) => uid === before.metadata.uid && (orphans || blockOwnerDeletion),
+      ),
     );
     return left === undefined ? undefined : `${left.kind ?? ""} ${left.metadata.name} still names it`;
   },
@@ -306,7 +321,7 @@ const oneController: Rule = {
     if (was !== undefined && is !== undefined) return "its controller changed";
     if (is === undefined) return undefined;
     const owner = cluster.byUid(is);
-    const selected = owner !== undefined && selects(owner as Stored<ReplicaSet>, after);
+    const selected = owner !== undefined && selects(owner, after);
     return selected || isGoing(after) ? undefined : "adopted by who does not select it";
   },
 };
@@ -329,7 +344,9 @@ const oneLeader: Rule = {
       return undefined;
     }
     const age = at - Date.parse(was?.renewTime ?? "");
-    return age < (was?.leaseDurationSeconds ?? 15) * 1000 ? `${was?.holderIdentity ?? ""} had renewed ${age} ms before` : undefined;
+    return age < (was?.leaseDurationSeconds ?? 15) * 1000
+      ? `${was?.holderIdentity ?? ""} had renewed ${age} ms before`
+      : undefined;
   },
 };
 
@@ -367,7 +384,8 @@ function taintsOf(node: KubeObject): readonly Taint[] {
 
 function accepts(node: Stored<Node>, { spec }: Pod): boolean {
   if (node.spec?.unschedulable === true) return false;
-  const tolerated = (taint: Taint): boolean => spec?.tolerations?.some(({ key, effect }) => key === taint.key && effect === taint.effect) ?? false;
+  const tolerated = (taint: Taint): boolean =>
+    spec?.tolerations?.some(({ key, effect }) => key === taint.key && effect === taint.effect) ?? false;
   if (taintsOf(node).some((taint) => taint.effect !== "PreferNoSchedule" && !tolerated(taint))) return false;
   return Object.entries(spec?.nodeSelector ?? {}).every(([key, value]) => node.metadata.labels?.[key] === value);
 }
@@ -385,7 +403,7 @@ function replicasOf({ spec }: ReplicaSet | Deployment): number {
 function deploymentOf(pod: KubeObject, cluster: Cluster): Stored<Deployment> | undefined {
   const set = cluster.byUid(controllerOf(pod)?.uid ?? "");
   const owner = set === undefined ? undefined : cluster.byUid(controllerOf(set)?.uid ?? "");
-  return owner?.kind === "Deployment" ? (owner as Stored<Deployment>) : undefined;
+  return owner?.kind === "Deployment" ? owner : undefined;
 }
 
 function podsOf(deployment: Stored<Deployment>, cluster: Cluster): readonly Stored<Pod>[] {
@@ -436,7 +454,9 @@ function wasEvicted(pod: KubeObject | undefined): boolean {
 /** It goes for a reason that lies outside of its ReplicaSet. */
 function mayGoAnyway(pod: Stored<Pod>, cluster: Cluster): boolean {
   const disrupted = pod.status?.conditions?.some(({ type, status }) => type === "DisruptionTarget" && status === "True") ?? false;
-  return disrupted || hasEnded(pod) || wasAskedFor(pod, cluster) || (nodeOf(pod) !== "" && cluster.node(nodeOf(pod)) === undefined);
+  return (
+    disrupted || hasEnded(pod) || wasAskedFor(pod, cluster) || (nodeOf(pod) !== "" && cluster.node(nodeOf(pod)) === undefined)
+  );
 }
 
 /** Its ReplicaSet has, or lately had, fewer replicas than pods. The cluster shows it as going already. */

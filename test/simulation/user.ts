@@ -10,6 +10,8 @@ import type { World } from "./world.ts";
 /** How many pods people ask for at most: all of them fit, with room for a rollout. */
 const mostReplicas = 10;
 const names = ["a", "b", "c"] as const;
+const unwell = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] as const;
+const maintenance = "example.com/maintenance";
 const policies = ["Background", "Foreground", "Orphan"] as const;
 
 export interface UserOptions {
@@ -18,6 +20,11 @@ export interface UserOptions {
   readonly random: Random;
   /** Takes no pods away, and lets no node fail. */
   readonly calm: boolean;
+}
+
+interface Choice {
+  readonly weight: number;
+  readonly act: () => Promise<void>;
 }
 
 /** People at a cluster: each `act` does one thing that the dice choose, as `kubectl` would. What the server refuses they let be. */
@@ -31,27 +38,28 @@ export class User {
 
   async act(): Promise<void> {
     const { calm } = this.#options;
-    const always = [
-      [4, () => this.#makeDeployment()],
-      [6, () => this.#newTemplate()],
-      [4, () => this.#scale()],
-      [1, () => this.#pause()],
-      [1, () => this.#makeOwners()],
-      [1, () => this.#deleteOwner()],
-      [1, () => this.#cordon()],
-    ] as const;
-    const rough = [
-      [2, () => this.#deletePod()],
-      [2, () => this.#loseNode()],
-      [1, () => this.#deleteDeployment()],
-      [1, () => this.#makeTeam()],
-      [1, () => this.#deleteTeam()],
-      [1, () => this.#runOnce()],
-    ] as const;
+    const always: readonly Choice[] = [
+      { weight: 4, act: () => this.#makeDeployment() },
+      { weight: 6, act: () => this.#newTemplate() },
+      { weight: 4, act: () => this.#scale() },
+      { weight: 1, act: () => this.#pause() },
+      { weight: 1, act: () => this.#makeOwners() },
+      { weight: 1, act: () => this.#deleteOwner() },
+      { weight: 2, act: () => this.#cordon() },
+    ];
+    const rough: readonly Choice[] = [
+      { weight: 2, act: () => this.#deletePod() },
+      { weight: 2, act: () => this.#loseNode() },
+      { weight: 2, act: () => this.#taint() },
+      { weight: 1, act: () => this.#deleteDeployment() },
+      { weight: 1, act: () => this.#makeTeam() },
+      { weight: 1, act: () => this.#deleteTeam() },
+      { weight: 1, act: () => this.#runOnce() },
+    ];
     const choices = calm ? always : [...always, ...rough];
-    let ticket = this.#float() * choices.reduce((sum, [weight]) => sum + weight, 0);
-    const chosen = choices.find(([weight]) => (ticket -= weight) < 0) ?? choices[0];
-    await refusalIsFine(chosen[1]());
+    let ticket = this.#float() * choices.reduce((sum, { weight }) => sum + weight, 0);
+    const chosen = choices.find(({ weight }) => (ticket -= weight) < 0);
+    if (chosen !== undefined) await refusalIsFine(chosen.act());
   }
 
   /** Leaves behind a cluster in which everything that was asked for can be had. */
@@ -59,7 +67,8 @@ export class User {
     const { world } = this.#options;
     for (const name of world.nodeNames) {
       if (!world.isRunning(name)) world.startNode(name);
-      await refusalIsFine(this.#client.patch(nodes, { namespace: "", name }, merge({ spec: { unschedulable: null } })));
+      const patch = { spec: { unschedulable: null, taints: [{ $patch: "delete", key: maintenance }] } };
+      await refusalIsFine(this.#client.patch(nodes, { namespace: "", name }, { type: "strategic", patch }));
     }
     for (const deployment of (await this.#client.list(deployments)).items) {
       const broken = imageOf(deployment).startsWith("broken");
@@ -94,8 +103,8 @@ export class User {
   }
 
   #template(app: string): Pick<DeploymentSpec, "selector" | "template"> {
-    const tolerations: Toleration[] = ["not-ready", "unreachable"].map((state) => ({
-      key: `node.kubernetes.io/${state}`,
+    const tolerations: Toleration[] = [...unwell, maintenance].map((key) => ({
+      key,
       operator: "Exists",
       effect: "NoExecute",
       tolerationSeconds: 5,
@@ -149,6 +158,17 @@ export class User {
     const name = this.#pick(world.nodeNames);
     const unschedulable = this.#happens(0.5) ? true : null;
     await this.#client.patch(nodes, { namespace: "", name }, merge({ spec: { unschedulable } }));
+  }
+
+  /** Of one node: its pods may stay for five seconds. Or takes the taint off. */
+  async #taint(): Promise<void> {
+    const { world } = this.#options;
+    const name = this.#pick(world.nodeNames);
+    const { spec, metadata } = await this.#client.get(nodes, { namespace: "", name });
+    const others = (spec?.taints ?? []).filter(({ key }) => key !== maintenance);
+    const taints = others.length < (spec?.taints ?? []).length ? others : [...others, { key: maintenance, effect: "NoExecute" }];
+    const patch = { metadata: { resourceVersion: metadata.resourceVersion }, spec: { taints } };
+    await this.#client.patch(nodes, { namespace: "", name }, merge(patch));
   }
 
   /** Or gets it back. One at a time: what is left must hold everything. */
@@ -259,4 +279,3 @@ function merge(patch: object) {
 function ownedBy({ metadata: { name, uid } }: Stored<KubeObject>): OwnerReference {
   return { apiVersion: "v1", kind: "ConfigMap", name, uid, blockOwnerDeletion: true };
 }
-

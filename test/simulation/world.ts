@@ -18,13 +18,8 @@ import { type Faults, FaultyTransport, noFaults } from "./faulty-transport.ts";
 import { ObservedStorage, type Write } from "./history.ts";
 import { runHollowNode } from "./hollow-node.ts";
 
-export type Component = "controller-manager" | "scheduler";
-
-/** Swapped for wrong ones to see whether the rules notice. */
-export interface Parts {
-  readonly runControllerManager: typeof runControllerManager;
-  readonly runScheduler: typeof runScheduler;
-}
+/** The second ones stand by until the lease of the first has run out. */
+export type Component = "controller-manager" | "scheduler" | "controller-manager-2" | "scheduler-2";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -32,7 +27,8 @@ export interface WorldOptions {
   /** In PEM. Made once: keys are the one thing that is not rolled from the seed. */
   readonly serviceAccountKey: string;
   readonly observe: (write: Write) => void;
-  readonly parts?: Parts;
+  /** Two of each component, of which one leads. */
+  readonly standby?: boolean;
   readonly onWrite?: (component: Component, when: "before" | "after", call: Call) => void;
 }
 
@@ -40,7 +36,6 @@ export interface WorldOptions {
 interface Process {
   readonly stop: AbortController;
   readonly transport: FaultyTransport;
-  readonly ended: Promise<void>;
 }
 
 /**
@@ -70,8 +65,7 @@ export class World {
     await ensureNamespaces(world.admin);
     await ensurePriorityClasses(world.admin);
     for (let index = 0; index < options.nodes; index++) world.startNode(`n${index}`);
-    world.start("controller-manager");
-    world.start("scheduler");
+    for (const component of world.components) world.start(component);
     await world.clock.advance(1_000);
     return world;
   }
@@ -86,18 +80,30 @@ export class World {
     return Array.from({ length: this.#options.nodes }, (_, index) => `n${index}`);
   }
 
+  get components(): readonly Component[] {
+    const first = ["controller-manager", "scheduler"] as const;
+    return this.#options.standby === true ? [...first, "controller-manager-2", "scheduler-2"] : first;
+  }
+
   isRunning(name: string): boolean {
     return this.#processes.has(name);
   }
 
   start(component: Component): void {
-    const { runControllerManager: manager, runScheduler: scheduler } = this.#options.parts ?? realParts;
-    const shared = { clock: this.clock, random: this.random, log: silentLogger };
+    const { clock, random } = this;
+    const { standby = false } = this.#options;
+    const shared = {
+      clock,
+      random,
+      log: silentLogger,
+      ...(standby && { leaderElect: { identity: `${component}_${random.uuid()}` } }),
+    };
     const onWrite = (when: "before" | "after", call: Call): void => this.#options.onWrite?.(component, when, call);
-    this.#run(component, `system:kube-${component}`, [], onWrite, async (client, signal) =>
-      component === "scheduler"
-        ? scheduler({ ...shared, client, signal })
-        : manager({ ...shared, client, signal, rootCa: "the root's certificate" }),
+    const name = component.replace("-2", "");
+    this.#run(component, `system:kube-${name}`, [], onWrite, async (client, signal) =>
+      name === "scheduler"
+        ? runScheduler({ ...shared, client, signal })
+        : runControllerManager({ ...shared, client, signal, rootCa: "the root's certificate" }),
     );
   }
 
@@ -164,8 +170,13 @@ export class World {
       random,
       ...(onWrite && { onWrite }),
     });
-    const ended = main(createClient(transport), sharedSignal(stop.signal)).catch(() => undefined);
-    this.#processes.set(name, { stop, transport, ended });
+    const process = { stop, transport };
+    this.#processes.set(name, process);
+    const ended = (): void => {
+      if (this.#processes.get(name) === process) this.#processes.delete(name);
+    };
+    // A leader that loses its lease ends, for whoever looks after it to start it again.
+    void main(createClient(transport), sharedSignal(stop.signal)).then(ended, ended);
   }
 
   readonly #answer: Handle = async (request) => {
@@ -177,8 +188,6 @@ export class World {
     return response;
   };
 }
-
-const realParts: Parts = { runControllerManager, runScheduler };
 
 function gone(why: string): StatusError {
   return new StatusError("ServiceUnavailable", `the API server cannot be reached: ${why}`);
