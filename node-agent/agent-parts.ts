@@ -5,6 +5,7 @@ import type { KubeObject } from "#api/object";
 import type { ApiClient } from "#client/api-client";
 import type { Cgroups } from "./cgroups/cgroups.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { Observation, Signal, Threshold } from "./eviction/thresholds.ts";
 import type { ImageService } from "./images/image-service.ts";
 import type { Machine } from "./machine.ts";
 import type { DnsSettings } from "./pod-files.ts";
@@ -33,6 +34,8 @@ export interface AgentParts {
   readonly cgroupRoot: string;
   /** Of all containers of a pod together; absent: as many as the machine has. */
   readonly podPidsLimit?: number;
+  readonly evictionThresholds: readonly Threshold[];
+  readonly observeMachine: () => Promise<ReadonlyMap<Signal, Observation>>;
   readonly directories: AgentDirectories;
   readonly source: ConfigSource;
   readonly tokens: TokenSource;

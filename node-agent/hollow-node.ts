@@ -38,6 +38,7 @@ export function hollowNode(options: HollowNodeOptions): NodeAgentOptions & { rea
     images: fakeImages({ clock }),
     cgroups: noCgroups,
     cgroupRoot: "/hollow",
+    observeMachine: async () => new Map(),
     machine: hollowMachine(options.nodeName, cpus, memoryBytes),
     prober: async () => ({ ok: true, message: "" }),
     volumes: noVolumes,

@@ -1,6 +1,8 @@
+import type { StatsFs } from "node:fs";
 import { readFile, statfs } from "node:fs/promises";
 import { arch, availableParallelism, release, totalmem } from "node:os";
 import type { NodeSystemInfo } from "#api/generated/types";
+import type { Observation, Signal } from "./eviction/thresholds.ts";
 
 /** What a node says of the machine that it is on. */
 export interface Machine {
@@ -8,12 +10,6 @@ export interface Machine {
   readonly memoryBytes: number;
   readonly storageBytes: number;
   readonly system: Omit<NodeSystemInfo, "containerRuntimeVersion" | "kubeletVersion" | "kubeProxyVersion">;
-}
-
-export interface MachineUse {
-  readonly availableMemoryBytes: number;
-  readonly freeStorageFraction: number;
-  readonly freePids: number;
 }
 
 export async function readMachine(stateDirectory: string): Promise<Machine> {
@@ -36,16 +32,21 @@ export async function readMachine(stateDirectory: string): Promise<Machine> {
   };
 }
 
-export async function readMachineUse(stateDirectory: string): Promise<MachineUse> {
+/** How much there is and how much is left. Without a folder for images nothing is said of their disk. */
+export async function observeMachine(stateDirectory: string, imageDirectory?: string): Promise<ReadonlyMap<Signal, Observation>> {
   const storage = await statfs(stateDirectory);
+  const images = imageDirectory === undefined ? undefined : await statfs(imageDirectory);
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(await text("/proc/meminfo"))?.[1];
-  const limit = Number(await text("/proc/sys/kernel/pid_max"));
+  const pids = Number(await text("/proc/sys/kernel/pid_max"));
   const running = /\/(\d+)/.exec(await text("/proc/loadavg"))?.[1];
-  return {
-    availableMemoryBytes: Number(available ?? 0) * 1024,
-    freeStorageFraction: storage.bavail / storage.blocks,
-    freePids: limit - Number(running ?? 0),
-  };
+  const bytes = ({ bavail, blocks, bsize }: StatsFs): Observation => ({ available: bavail * bsize, capacity: blocks * bsize });
+  return new Map<Signal, Observation>([
+    ["memory.available", { available: Number(available ?? 0) * 1024, capacity: totalmem() }],
+    ["nodefs.available", bytes(storage)],
+    ["nodefs.inodesFree", { available: storage.ffree, capacity: storage.files }],
+    ...(images === undefined ? [] : [["imagefs.available", bytes(images)] as const]),
+    ["pid.available", { available: pids - Number(running ?? 0), capacity: pids }],
+  ]);
 }
 
 function goArchitecture(): string {

@@ -14,7 +14,8 @@ import { ConfigWatches } from "./config-watches.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { ServerTls } from "./http/server.ts";
 import type { ImageService } from "./images/image-service.ts";
-import { type Machine, readMachine } from "./machine.ts";
+import { defaultThresholds, type Observation, type Signal, type Threshold } from "./eviction/thresholds.ts";
+import { type Machine, observeMachine, readMachine } from "./machine.ts";
 import { networkProber, type Prober } from "./probes/run-probe.ts";
 import { RuntimeState } from "./runtime-state.ts";
 import { imagesWithDeadlines } from "./images/deadlines.ts";
@@ -31,12 +32,18 @@ export interface NodeAgentOptions {
   readonly runtime: ContainerRuntime;
   readonly images: ImageService;
   readonly cgroups: Cgroups;
+  /** Where the image service keeps what it has pulled; absent: it is not this machine's concern. */
+  readonly imageDirectory?: string;
   /** Volumes and logs lie below; made when it is not there. */
   readonly stateDirectory: string;
   /** Below each controller's root, with a leading slash. */
   readonly cgroupRoot: string;
   /** How many processes and threads a pod may have; absent: as upstream's default, as many as the machine has. */
   readonly podPidsLimit?: number;
+  /** Below these pods are evicted; absent: `defaultThresholds`. */
+  readonly evictionThresholds?: readonly Threshold[];
+  /** Absent: this machine's. */
+  readonly observeMachine?: () => Promise<ReadonlyMap<Signal, Observation>>;
   /** Of the cluster's DNS service. */
   readonly clusterDns?: string;
   readonly clusterDomain?: string;
@@ -79,6 +86,8 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     tokens,
     volumes: options.volumes ?? podVolumes({ watches: new ConfigWatches({ ...options, source, signal }), tokens }),
     prober: options.prober ?? networkProber(runtime),
+    evictionThresholds: options.evictionThresholds ?? defaultThresholds,
+    observeMachine: options.observeMachine ?? (() => observeMachine(stateDirectory, options.imageDirectory)),
     machine: options.machine ?? (await readMachine(stateDirectory)),
     dns: {
       ...(clusterDns !== undefined && { clusterDns }),
@@ -88,7 +97,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     record: (object, type, reason, message, fieldPath) => recorder.event(object, type, reason, message, fieldPath),
   };
   try {
-    await new NodeAgent({ parts, podCidr, stateDirectory, ...(server && { server }) }).run();
+    await new NodeAgent({ parts, podCidr, ...(server && { server }) }).run();
   } catch (error) {
     if (!signal.aborted) throw error;
   }

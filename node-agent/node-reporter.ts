@@ -5,7 +5,7 @@ import { leases, nodes } from "#api/resource-type";
 import { hasReason } from "#api/status";
 import { Backoff } from "#client/backoff";
 import type { AgentParts } from "./agent-parts.ts";
-import { readMachineUse } from "./machine.ts";
+import type { NodePressure } from "./eviction/node-pressure.ts";
 import { newNode, type NodeInput, nodeLabels, nodeStatus, withoutHeartbeats } from "./node-status.ts";
 import { RuntimeHealth } from "./runtime-health.ts";
 import { same } from "./status-writer.ts";
@@ -13,7 +13,7 @@ import { same } from "./status-writer.ts";
 export interface NodeReporterOptions {
   readonly parts: AgentParts;
   readonly podCidr: string;
-  readonly stateDirectory: string;
+  readonly pressure: NodePressure;
   readonly port?: number;
 }
 
@@ -114,14 +114,14 @@ export class NodeReporter {
 
   async #input(): Promise<NodeInput> {
     const { nodeName, nodeAddress, machine, runtimeName, images, clock } = this.#parts;
-    const { podCidr, port, stateDirectory } = this.#options;
+    const { podCidr, port, pressure } = this.#options;
     const failure = this.#health.failure();
     return {
       nodeName,
       nodeAddress,
       podCidr,
       machine,
-      use: await readMachineUse(stateDirectory),
+      pressure: (type) => pressure.has(type),
       runtimeVersion: this.#health.info?.version ?? this.#node?.status?.nodeInfo?.containerRuntimeVersion ?? `${runtimeName}://`,
       ...(failure !== undefined && { runtimeFailure: failure }),
       images: await images.list().catch(() => []),

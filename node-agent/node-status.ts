@@ -1,14 +1,15 @@
 import { timestamp } from "#base/clock";
 import type { ContainerImage, Node, NodeCondition, NodeStatus } from "#api/generated/types";
 import type { ImageStatus } from "./images/image-service.ts";
-import type { Machine, MachineUse } from "./machine.ts";
+import type { PressureType } from "./eviction/thresholds.ts";
+import type { Machine } from "./machine.ts";
 
 export interface NodeInput {
   readonly nodeName: string;
   readonly nodeAddress: string;
   readonly podCidr: string;
   readonly machine: Machine;
-  readonly use: MachineUse;
+  readonly pressure: (type: PressureType) => boolean;
   readonly runtimeVersion: string;
   /** Why the runtime as a whole is of no use; absent: it is. */
   readonly runtimeFailure?: string;
@@ -21,10 +22,6 @@ export interface NodeInput {
 
 const kubeletVersion = "v1.36.0+skiff";
 const mostPods = 110;
-/** Upstream's evictionHard defaults. */
-const leastMemory = 100 * 1024 * 1024;
-const leastStorageFraction = 0.1;
-const leastPids = 100;
 /** Upstream's --node-status-max-images. */
 const mostImages = 50;
 
@@ -78,34 +75,26 @@ export function nodeStatus(input: NodeInput): NodeStatus {
   };
 }
 
-function nodeConditions({ use, runtimeFailure, now, before }: NodeInput): readonly NodeCondition[] {
-  const pressure = (
-    type: string,
-    has: boolean,
-    [good, bad]: readonly [string, string],
-    [fine, scarce]: readonly [string, string],
-  ) => ({
+function nodeConditions({ pressure: isShort, runtimeFailure, now, before }: NodeInput): readonly NodeCondition[] {
+  const pressure = (type: PressureType, [good, bad]: readonly [string, string], [fine, scarce]: readonly [string, string]) => ({
     type,
-    status: has ? "True" : "False",
-    reason: has ? bad : good,
-    message: has ? scarce : fine,
+    status: isShort(type) ? "True" : "False",
+    reason: isShort(type) ? bad : good,
+    message: isShort(type) ? scarce : fine,
   });
   const drafts = [
     pressure(
       "MemoryPressure",
-      use.availableMemoryBytes < leastMemory,
       ["KubeletHasSufficientMemory", "KubeletHasInsufficientMemory"],
       ["kubelet has sufficient memory available", "kubelet has insufficient memory available"],
     ),
     pressure(
       "DiskPressure",
-      use.freeStorageFraction < leastStorageFraction,
       ["KubeletHasNoDiskPressure", "KubeletHasDiskPressure"],
       ["kubelet has no disk pressure", "kubelet has disk pressure"],
     ),
     pressure(
       "PIDPressure",
-      use.freePids < leastPids,
       ["KubeletHasSufficientPID", "KubeletHasInsufficientPID"],
       ["kubelet has sufficient PID available", "kubelet has insufficient PID available"],
     ),

@@ -4,7 +4,6 @@ import type { Stored } from "#api/object";
 import { Informer } from "#client/informer";
 import { WorkQueue } from "#client/work-queue";
 import type { AgentParts } from "./agent-parts.ts";
-import { watchLocalStorage } from "./eviction/local-storage-watch.ts";
 import type { Verdict } from "./pod-plan.ts";
 import { findRemnants, type Remains } from "./remnants.ts";
 import { PodWorker } from "./pod-worker.ts";
@@ -64,7 +63,6 @@ export class PodManager {
         this.#relistForEver(),
         this.#followRuntime(),
         this.#endRemnantsForEver(),
-        watchLocalStorage(this.#parts, { pods: () => this.pods, evict: (uid, verdict) => this.evict(uid, verdict) }),
         ...Array.from({ length: passesAtOnce }, () => this.#work()),
       ]);
     } catch (error) {

@@ -22,6 +22,8 @@ export type PodAction =
 export interface Verdict {
   readonly reason: string;
   readonly message: string;
+  /** The node did it, for reasons of its own: a condition says so to whoever counts disruptions. */
+  readonly disrupts?: boolean;
 }
 
 /** What a container has at least between SIGTERM and SIGKILL (upstream: minimumGracePeriodInSeconds). */

@@ -34,8 +34,8 @@ export function podStatus(input: StatusInput): PodStatus {
     ...kept(before),
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
     phase,
-    ...verdict,
-    conditions: withOthers(before.conditions ?? [], conditions),
+    ...(verdict && said(verdict)),
+    conditions: withOthers(before.conditions ?? [], [...conditions, ...disruption(input)]),
     hostIP: nodeAddress,
     hostIPs: [{ ip: nodeAddress }],
     ...(podIP !== "" && { podIP, podIPs: [{ ip: podIP }] }),
@@ -98,7 +98,16 @@ function addressOf({ pod, sandboxes, nodeAddress }: StatusInput): string {
   return sandbox?.ip ?? (ended ? (pod.status?.podIP ?? "") : "");
 }
 
-function said({ reason, message }: PodStatus): Partial<Verdict> | undefined {
+/** Upstream: the kubelet's DisruptionTarget. Said once, it stands. */
+function disruption({ pod, verdict, now }: StatusInput): readonly PodCondition[] {
+  const isTold = pod.status?.conditions?.some(({ type }) => type === "DisruptionTarget") === true;
+  if (verdict?.disrupts !== true || isTold) return [];
+  const { message } = verdict;
+  const lastTransitionTime = timestamp(now);
+  return [{ type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message, lastTransitionTime }];
+}
+
+function said({ reason, message }: Pick<PodStatus, "reason" | "message">): Partial<Verdict> | undefined {
   if (reason === undefined && message === undefined) return undefined;
   return { ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) };
 }

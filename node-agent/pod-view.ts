@@ -35,7 +35,7 @@ export interface PodView {
 export type PostStart = "running" | "done" | "failed";
 
 export interface Eviction {
-  readonly verdict: { readonly reason: string; readonly message: string };
+  readonly verdict: { readonly reason: string; readonly message: string; readonly disrupts?: boolean };
   /** Wall time, milliseconds. */
   readonly by: number;
 }

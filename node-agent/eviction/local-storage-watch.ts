@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { AgentParts } from "../agent-parts.ts";
 import { containerLogFile } from "../pod-environment.ts";
 import { isFinished, type StoredPod, specOf } from "../pod-spec.ts";
+import type { Verdict } from "../pod-plan.ts";
 import type { Container } from "../runtime/runtime.ts";
 import { bytesBelow } from "./disk-use.ts";
 import { exceededLocalStorage, limitsLocalStorage, type LocalStorageUse } from "./local-storage.ts";
@@ -9,7 +10,7 @@ import { exceededLocalStorage, limitsLocalStorage, type LocalStorageUse } from "
 export interface EvictablePods {
   pods(): readonly StoredPod[];
   /** Ends the pod for good; what it is told stands in its status. */
-  evict(podUid: string, verdict: { readonly reason: string; readonly message: string }): void;
+  evict(podUid: string, verdict: Verdict): void;
 }
 
 /** Upstream's monitoring interval of the eviction manager. */

@@ -91,7 +91,7 @@ export class ImagePuller {
       this.#delays.delete(container);
       return { state: "present", id: image.id };
     } catch (error) {
-      const reason = error instanceof ImageError ? error.reason : "ErrImagePull";
+      const reason = error instanceof ImageError ? shownReason(error) : "ErrImagePull";
       const message = (error as Error).message;
       const delay = Math.min((this.#delays.get(container) ?? firstDelayMs / 2) * 2, longestDelayMs);
       this.#delays.set(container, delay);
@@ -122,6 +122,11 @@ export class ImagePuller {
     events("Normal", "Pulled", `Successfully pulled image "${image}" in ${took} (${took} including waiting). ${size}`);
     return pulled;
   }
+}
+
+/** Upstream has one reason for all that goes wrong with the bytes; the message tells which. */
+function shownReason({ reason }: ImageError): string {
+  return reason === "NoSpace" || reason === "DamagedArchive" ? "ErrImagePull" : reason;
 }
 
 /** As Go prints it, to the millisecond. */

@@ -284,13 +284,23 @@ describe.skipIf(skip)(skip ? `image service (skipped: ${reason})` : "image servi
     mount("tmpfs", small, "tmpfs", 0, "size=200k");
     closing.push(() => unmount(small));
     const big = join(folder, "big");
+    const little = await layerTar([{ name: "little", content: "fits\n" }]);
     const layer = await layerTar([{ name: "zeros", content: systemRandom.bytes(1_000_000) }]);
-    await writeOciLayout({ folder: big, reference: "example.test/big:1", layers: [layer], architecture, config: {} });
+    await writeOciLayout({ folder: big, reference: "example.test/big:1", layers: [little, layer], architecture, config: {} });
     await push(big, "1", `${registry.address}/library/big:1`);
     const service = await open({ state: small });
     await expect(service.pull("big:1", noAuth)).rejects.toMatchObject({ reason: "NoSpace" });
     expect(await readdir(join(small, "temporary"))).toEqual([]);
     expect(await readdir(join(small, "layers"))).toEqual([]);
+    await writeOciLayout({
+      folder: join(folder, "fits"),
+      reference: "example.test/fits:1",
+      layers: [little],
+      architecture,
+      config: {},
+    });
+    const [loaded] = await service.load(join(folder, "fits"), noAuth);
+    expect(await readFile(join(loaded?.layers[0] ?? "", "little"), "utf8")).toBe("fits\n");
   });
 
   it("unpacks zstd layers", async () => {

@@ -176,6 +176,11 @@ export class LocalImageService implements ImageService {
       await allSettledThenThrow(Array.from({ length: layersAtOnce }, work));
       const image = { id: source.id, references, digests, layers: diffIds, config: imageConfig(source.config) };
       return this.#describe(await this.#store.put(image));
+    } catch (error) {
+      for (const diffId of started.splice(0)) this.#store.unpin(diffId);
+      // Layers of an image that is not here whole wait for its next pull, unless others need their room.
+      if (noSpace(error, source.id) !== undefined) await this.#store.change((images) => images);
+      throw error;
     } finally {
       for (const diffId of started) this.#store.unpin(diffId);
     }
