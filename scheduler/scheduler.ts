@@ -176,7 +176,6 @@ export class Scheduler {
     } catch (error) {
       if (signal.aborted) return;
       if (mayHaveHappened(error) && (await this.#isBound(pod, signal))) return;
-      if (signal.aborted) return;
       this.#bindingFailed(queued, error, signal);
     }
   }
@@ -202,7 +201,7 @@ export class Scheduler {
   #bindingFailed(queued: QueuedPod, error: unknown, signal: AbortSignal): void {
     const { pod, uid } = queued.info;
     // The informer showed the truth in the meantime: bound after all, or gone.
-    if (!this.#assumed.delete(uid)) return;
+    if (signal.aborted || !this.#assumed.delete(uid)) return;
     this.#state.deletePod(uid);
     const current = this.#pods.get(keyOf(pod));
     if (current?.metadata.uid === uid && this.#isPending(current) && !hasReason(error, "NotFound")) {
