@@ -20,6 +20,8 @@ export interface ContainerConfigInput {
   readonly subPaths: ReadonlyMap<number, string>;
   /** Where the profiles lie that pods may name. */
   readonly seccompDirectory: string;
+  /** The id of the container whose processes it shares. */
+  readonly processesOf?: string;
   /** Groups that own the pod's volumes. */
   readonly volumeGroups: readonly number[];
 }
@@ -50,6 +52,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     resources: containerResources(pod, container, input.nodeMemoryBytes),
     security: securityOf(pod, container, input),
     tty: container.tty ?? false,
+    ...(input.processesOf !== undefined && { processesOf: input.processesOf }),
     ...(container.stdin === true && { stdin: { once: container.stdinOnce === true } }),
     ...(container.lifecycle?.stopSignal !== undefined && { stopSignal: container.lifecycle.stopSignal }),
   };

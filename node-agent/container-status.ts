@@ -1,22 +1,25 @@
 import { timestamp } from "#base/clock";
 import type { ContainerState, ContainerStateTerminated, ContainerStatus } from "#api/generated/types";
 import { shouldRestart } from "./container-restart.ts";
-import { type ContainerSpec, initContainersOf, isSidecar, specOf } from "./pod-spec.ts";
+import { type ContainerSpec, ephemeralContainersOf, initContainersOf, isSidecar, specOf } from "./pod-spec.ts";
 import type { StatusInput } from "./pod-status.ts";
 import { firstBytes } from "./termination-message.ts";
 import { awaitsPostStart, isAlive, newest } from "./pod-view.ts";
 import type { Container } from "./runtime/runtime.ts";
 
 /** One for each container of the spec, in its order. */
-export function containerStatuses(input: StatusInput): { main: ContainerStatus[]; init: ContainerStatus[] } {
+export function containerStatuses(
+  input: StatusInput,
+): Readonly<Record<"main" | "init" | "ephemeral", readonly ContainerStatus[]>> {
   const init = initContainersOf(input.pod);
   return {
     main: specOf(input.pod).containers.map((spec) => containerStatus(input, spec, "main")),
+    ephemeral: ephemeralContainersOf(input.pod).map((spec) => containerStatus(input, spec, "ephemeral")),
     init: init.map((spec) => containerStatus(input, spec, isSidecar(spec) ? "sidecar" : "init")),
   };
 }
 
-type Role = "main" | "init" | "sidecar";
+type Role = "main" | "init" | "sidecar" | "ephemeral";
 
 function containerStatus(input: StatusInput, spec: ContainerSpec, role: Role): ContainerStatus {
   const attempts = input.containers.filter(({ name, state }) => name === spec.name && state !== "created");
@@ -66,7 +69,7 @@ function stateOf(input: StatusInput, spec: ContainerSpec, last: Container, role:
   if (isAlive(last)) return { running: { startedAt: timestamp(last.startedAt ?? last.createdAt) } };
   const waiting = input.waiting.get(last.name);
   const done = role === "init" && last.exitCode === 0;
-  const mayRunAgain = shouldRestart(input.pod, spec, last.exitCode);
+  const mayRunAgain = role !== "ephemeral" && shouldRestart(input.pod, spec, last.exitCode);
   if (waiting !== undefined && !done && !input.ended && mayRunAgain) return { waiting };
   return { terminated: terminated(input, last) };
 }
@@ -78,7 +81,7 @@ function readiness(
   role: Role,
 ): Pick<ContainerStatus, "ready" | "started"> {
   if (role === "init") return { ready: last.state === "exited" && last.exitCode === 0, started: false };
-  if (!isAlive(last) || awaitsPostStart(last, spec, postStarts)) return { ready: false, started: false };
+  if (role === "ephemeral" || !isAlive(last) || awaitsPostStart(last, spec, postStarts)) return { ready: false, started: false };
   const probe = probes.get(last.id);
   return { ready: probe?.ready ?? false, started: probe?.started ?? false };
 }
@@ -122,7 +125,8 @@ function lostState(before: ContainerStatus): ContainerStateTerminated {
 }
 
 function toldStatus({ pod }: StatusInput, name: string): ContainerStatus | undefined {
-  const told = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const { containerStatuses: main = [], initContainerStatuses: init = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const told = [...main, ...init, ...ephemeralContainerStatuses];
   return told.find((status) => status.name === name);
 }
 

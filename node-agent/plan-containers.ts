@@ -1,6 +1,14 @@
 import { shouldRestart } from "./container-restart.ts";
 import { nothing, type PodAction, type PodPlan } from "./pod-plan.ts";
-import { type ContainerSpec, initContainersOf, isSidecar, podText, sidecarsOf, specOf } from "./pod-spec.ts";
+import {
+  type ContainerSpec,
+  ephemeralContainersOf,
+  initContainersOf,
+  isSidecar,
+  podText,
+  sidecarsOf,
+  specOf,
+} from "./pod-spec.ts";
 import { isAlive, newest, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { durationText, mayRestartAt } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
@@ -16,6 +24,7 @@ export function planContainers(view: PodView, sandbox: Sandbox | undefined): Pod
     for (const sidecar of sidecarsOf(view.pod).toReversed()) if (plan.stop(sidecar)) break;
     return plan.result();
   }
+  for (const container of ephemeralContainersOf(view.pod)) plan.ephemeral(container);
   const initialized = specOf(view.pod).containers.some(({ name }) => plan.latest(name) !== undefined);
   for (const container of initContainersOf(view.pod)) {
     const done = isSidecar(container) ? plan.sidecar(container) : initialized || plan.init(container);
@@ -63,6 +72,15 @@ class Drafting {
   latest(name: string): Container | undefined {
     const { containers } = this.#view;
     return newest(containers.filter((one) => one.name === name && one.sandboxId === this.#sandbox?.id));
+  }
+
+  /** Once and never again, whatever became of it. */
+  ephemeral(container: ContainerSpec): void {
+    const { pod, containers } = this.#view;
+    const told = pod.status?.ephemeralContainerStatuses?.find(({ name }) => name === container.name);
+    const known = newest(containers.filter(({ name }) => name === container.name));
+    const hasBegun = known === undefined ? (told?.containerID ?? "") !== "" : known.state !== "created";
+    if (!hasBegun) this.#start(container);
   }
 
   /** @returns whether it has done its work. */

@@ -227,6 +227,37 @@ describe("postStart hooks", () => {
   });
 });
 
+describe("ephemeral containers", () => {
+  const looked = { ephemeralContainers: [{ name: "look", image: "busybox" }] };
+  const images = new Map([...view().images, ["look", { state: "present", id: "i" } as const]]);
+  const told = { name: "look", containerID: "crun://x", restartCount: 0, image: "", imageID: "", ready: false };
+
+  it.each<[string, Partial<PodView>, string[]]>([
+    ["are started beside what runs", { pod: pod(looked), containers: [container()] }, ["start look/0"]],
+    ["wait for no init container", { pod: pod({ ...looked, initContainers: [init] }) }, ["start look/0", "start init/0"]],
+    [
+      "are started once, whatever the pod's policy",
+      { pod: pod(looked), containers: [container(), exited(1, { name: "look" })] },
+      [],
+    ],
+    [
+      "are not started again when nothing is left of them",
+      { pod: pod(looked, { status: { ephemeralContainerStatuses: [told] } }), containers: [container()] },
+      [],
+    ],
+    [
+      "keep no pod from ending, and end with it",
+      {
+        pod: pod({ ...looked, restartPolicy: "Never" }, { status: { phase: "Succeeded" } }),
+        containers: [exited(0), container({ name: "look" })],
+      },
+      ["stop look0 within 30000"],
+    ],
+  ])("%s", (_name, change, expected) => {
+    expect(plan({ images, ...change })).toEqual(expected);
+  });
+});
+
 describe("init containers", () => {
   it.each<[string, Pod["spec"] & object, readonly Container[], string[]]>([
     ["come first", { containers: [], initContainers: [init] }, [], ["start init/0"]],

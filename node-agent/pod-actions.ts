@@ -10,7 +10,15 @@ import type { ImagePuller } from "./images/image-puller.ts";
 import type { PodEnvironment } from "./pod-environment.ts";
 import { type PodAction, shortestGraceMs } from "./pod-plan.ts";
 import { missesClusterDns } from "./pod-files.ts";
-import { type ContainerSpec, initContainersOf, podText, specOf, type StoredPod } from "./pod-spec.ts";
+import {
+  type ContainerSpec,
+  ephemeralContainersOf,
+  findContainer,
+  initContainersOf,
+  podText,
+  specOf,
+  type StoredPod,
+} from "./pod-spec.ts";
 import { pullSecrets } from "./pull-secrets.ts";
 import { RuntimeError, type Sandbox } from "./runtime/runtime.ts";
 
@@ -159,8 +167,20 @@ export class PodActions {
   }
 
   record(pod: StoredPod, container: string, type: "Normal" | "Warning", reason: string, message: string): void {
-    const field = initContainersOf(pod).some(({ name }) => name === container) ? "initContainers" : "containers";
+    const isAmong = (containers: readonly ContainerSpec[]) => containers.some(({ name }) => name === container);
+    const isEphemeral = isAmong(ephemeralContainersOf(pod));
+    const field = isEphemeral ? "ephemeralContainers" : isAmong(initContainersOf(pod)) ? "initContainers" : "containers";
     this.#parts.record(pod, type, reason, message, `spec.${field}{${container}}`);
+  }
+
+  /** Whose processes an ephemeral container is to see. @throws RuntimeError CreateContainerError when it does not run */
+  async #target(pod: StoredPod, { name }: ContainerSpec): Promise<string | undefined> {
+    const wanted = ephemeralContainersOf(pod).find((one) => one.name === name)?.targetContainerName ?? "";
+    if (wanted === "") return undefined;
+    const { containers } = await this.#parts.runtimeState.fresh();
+    const found = containers.find((one) => one.podUid === pod.metadata.uid && one.name === wanted && one.state === "running");
+    if (found === undefined) throw new RuntimeError("CreateContainerError", `unable to find target container ${wanted}`);
+    return found.id;
   }
 
   async #create(
@@ -173,6 +193,7 @@ export class PodActions {
     const { runtime, source, machine } = this.#parts;
     const environment = this.#environment;
     try {
+      const target = await this.#target(pod, container);
       const { variables: env, skipped } = await environmentOf(container, environment.facts(pod, podIP), source);
       for (const message of skipped) this.record(pod, container.name, "Warning", "InvalidEnvironmentVariableNames", message);
       const fsGroup = specOf(pod).securityContext?.fsGroup;
@@ -185,6 +206,7 @@ export class PodActions {
         volumes: environment.volumes,
         subPaths: await environment.subPaths(pod, container, env),
         seccompDirectory: environment.seccompDirectory,
+        ...(target !== undefined && { processesOf: target }),
         ownMounts: await environment.ownMounts(pod, container, attempt, podIP),
         nodeMemoryBytes: machine.memoryBytes,
         volumeGroups: fsGroup === undefined ? [] : [fsGroup],
@@ -209,10 +231,6 @@ async function withinGrace(
     () => undefined,
   );
   await run(timeUp.signal).finally(() => done.abort());
-}
-
-function findContainer(pod: StoredPod, name: string): ContainerSpec | undefined {
-  return [...specOf(pod).containers, ...initContainersOf(pod)].find((container) => container.name === name);
 }
 
 export function containerOf(pod: StoredPod, name: string): ContainerSpec {

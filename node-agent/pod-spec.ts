@@ -14,6 +14,16 @@ export function initContainersOf(pod: Pod): readonly ContainerSpec[] {
   return specOf(pod).initContainers ?? [];
 }
 
+/** Added to a pod that runs, to look at it: started once, never again, and of no weight for the pod's own end. */
+export function ephemeralContainersOf(pod: Pod): readonly (ContainerSpec & { readonly targetContainerName?: string })[] {
+  return specOf(pod).ephemeralContainers ?? [];
+}
+
+export function findContainer(pod: Pod, name: string): ContainerSpec | undefined {
+  const all = [...specOf(pod).containers, ...initContainersOf(pod), ...ephemeralContainersOf(pod)];
+  return all.find((container) => container.name === name);
+}
+
 /** An init container that keeps running beside the others. */
 export function isSidecar(container: ContainerSpec): boolean {
   return container.restartPolicy === "Always";

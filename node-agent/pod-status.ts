@@ -25,7 +25,7 @@ export interface StatusInput extends Pick<PodView, "pod" | "now" | "sandboxes" |
 export function podStatus(input: StatusInput): PodStatus {
   const { pod, now, nodeAddress } = input;
   const before = pod.status ?? {};
-  const { main, init } = containerStatuses(input);
+  const { main, init, ephemeral } = containerStatuses(input);
   const phase = phaseOf(input, main, init);
   const podIP = addressOf(input);
   const conditions = podConditions({ pod, now, phase, main, init, hasNetwork: currentSandbox(input.sandboxes) !== undefined });
@@ -42,6 +42,7 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: before.startTime ?? timestamp(now),
     ...(init.length > 0 && { initContainerStatuses: init }),
     containerStatuses: main,
+    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { PodStatus } from "#api/generated/types";
+import type { Clock } from "#base/clock";
 import { unimplementedFields } from "#api/kinds/pod-fields";
 import { sharedSignal } from "#client/shared-signal";
 import { refusalOf } from "./admit-pod.ts";
@@ -9,12 +10,13 @@ import { containerOf, PodActions, StartFailure } from "./pod-actions.ts";
 import { PodEnvironment } from "./pod-environment.ts";
 import type { PodAction, PodPlan, Verdict } from "./pod-plan.ts";
 import { PodProbes } from "./pod-probes.ts";
-import { isFinished, podText, specOf, type StoredPod } from "./pod-spec.ts";
+import { findContainer, isFinished, podText, specOf, type StoredPod } from "./pod-spec.ts";
 import { podStatus } from "./pod-status.ts";
 import { currentSandbox, isAlive, newest, type Eviction, type PodView, type PostStart, type Waiting } from "./pod-view.ts";
 import { afterRestart, type RestartBackoff } from "./restart-backoff.ts";
 import type { Container, Sandbox } from "./runtime/runtime.ts";
 import { hasStarted, rememberStarted } from "./started-containers.ts";
+import { Endings, steadyClock } from "./steady-time.ts";
 import { StatusWriter } from "./status-writer.ts";
 import { terminationMessage } from "./termination-message.ts";
 import { hasRenewableVolumes } from "./volumes/pod-volumes.ts";
@@ -44,6 +46,9 @@ const evictionGraceMs = 1000;
 export class PodWorker {
   readonly #parts: AgentParts;
   readonly #changed: () => void;
+  /** What is counted here is counted by it. */
+  readonly #steady: Clock;
+  readonly #endings = new Endings();
   readonly #environment: PodEnvironment;
   readonly #puller: ImagePuller;
   readonly #actions: PodActions;
@@ -77,7 +82,8 @@ export class PodWorker {
     this.#pod = pod;
     this.#changed = changed;
     this.#environment = new PodEnvironment(parts);
-    this.#puller = new ImagePuller({ images: parts.images, clock: parts.clock, signal });
+    this.#steady = steadyClock(parts.clock);
+    this.#puller = new ImagePuller({ images: parts.images, clock: this.#steady, signal });
     this.#actions = new PodActions({ parts, environment: this.#environment, puller: this.#puller, changed });
     this.#probes = new PodProbes({ parts, actions: this.#actions, changed });
     this.#writer = new StatusWriter({ ...parts, signal: parts.signal });
@@ -99,7 +105,7 @@ export class PodWorker {
 
   /** The node cannot keep it. Its containers have next to no time left. */
   evict(verdict: Verdict): void {
-    this.#eviction ??= { verdict, by: this.#parts.clock.now() + evictionGraceMs };
+    this.#eviction ??= { verdict, by: this.#steady.now() + evictionGraceMs };
   }
 
   stop(): void {
@@ -108,9 +114,9 @@ export class PodWorker {
   }
 
   async pass(): Promise<PassResult> {
-    const { clock, log } = this.#parts;
+    const { log } = this.#parts;
     const view = await this.#observe();
-    const plan = planPod(view);
+    const plan = planPod({ ...view, containers: this.#endings.inSteadyTime(view.containers, view.now) });
     if (plan.verdict !== undefined && this.#verdict === undefined && !isFinished(view.pod)) this.#tellRefusal(view.pod);
     this.#verdict = plan.verdict ?? this.#verdict;
     await this.#report(view, plan);
@@ -133,14 +139,14 @@ export class PodWorker {
     const renewAt = view.setUp === "up" && hasRenewableVolumes(view.pod) ? this.#setUpAt + volumeRenewalMs : Infinity;
     const backOffAt = [...plan.waiting.keys()].map((name) => this.#puller.backOffDueAt(name) ?? Infinity);
     const at = Math.min(plan.lookAgainAt ?? Infinity, renewAt, ...backOffAt);
-    return { done: false, ...(at < Infinity && { againAfterMs: Math.max(at - clock.now(), 0) }) };
+    return { done: false, ...(at < Infinity && { againAfterMs: Math.max(at - this.#steady.now(), 0) }) };
   }
 
   async #observe(): Promise<PodView> {
-    const { runtimeState, clock } = this.#parts;
+    const { runtimeState } = this.#parts;
     const { uid } = this.#pod.metadata;
     const list = await runtimeState.fresh();
-    const now = clock.now();
+    const now = this.#steady.now();
     const sandboxes = list.sandboxes.filter(({ podUid }) => podUid === uid);
     const real = list.containers.filter(({ podUid }) => podUid === uid);
     const containers = [...real, ...this.#failedStarts.filter(({ id }) => !real.some((one) => one.id === id))];
@@ -216,6 +222,7 @@ export class PodWorker {
       this.#finalStatus ??
       podStatus({
         ...view,
+        now: this.#parts.clock.now(),
         waiting: new Map([...this.#runErrors, ...plan.waiting]),
         terminationMessages: this.#messages,
         imageReferences: this.#imageReferences,
@@ -237,7 +244,7 @@ export class PodWorker {
         if (image !== undefined) this.#imageReferences.set(imageId, image.digests[0] ?? image.id);
       }
       if (state !== "exited" || this.#messages.has(id)) continue;
-      const spec = [...specOf(pod).containers, ...(specOf(pod).initContainers ?? [])].find((one) => one.name === name);
+      const spec = findContainer(pod, name);
       const fallBackToLog =
         spec?.terminationMessagePolicy === "FallbackToLogsOnError" &&
         containers.some((one) => one.id === id && one.exitCode !== 0);
@@ -259,7 +266,7 @@ export class PodWorker {
         const seen = this.#volumeChanges;
         await this.#actions.setUp(pod, this.#podIP(view.sandboxes), () => this.#renewVolumes());
         this.#setUp = this.#volumeChanges === seen ? "up" : "stale";
-        this.#setUpAt = this.#parts.clock.now();
+        this.#setUpAt = this.#steady.now();
         this.#retryAt = undefined;
         return;
       }
@@ -353,7 +360,6 @@ export class PodWorker {
 
   async #start(action: Extract<PodAction, { type: "start" }>, view: PodView): Promise<void> {
     const { container, attempt } = action;
-    const { clock } = this.#parts;
     const sandbox = currentSandbox(view.sandboxes);
     if (sandbox === undefined) return;
     const last = newest(
@@ -366,7 +372,8 @@ export class PodWorker {
       if (!(error instanceof StartFailure)) throw error;
       const waiting = { reason: error.reason, message: error.message };
       if (error.containerId === undefined) {
-        this.#failures.set(container, { state: "failed", waiting, failedAt: clock.now(), retryAt: clock.now() + configRetryMs });
+        const now = this.#steady.now();
+        this.#failures.set(container, { state: "failed", waiting, failedAt: now, retryAt: now + configRetryMs });
         throw error;
       }
       this.#runErrors.set(container, waiting);
@@ -374,7 +381,9 @@ export class PodWorker {
     }
     this.#puller.used(container);
     if (last !== undefined) {
-      this.#backoffs.set(container, afterRestart(this.#backoffs.get(container), last.finishedAt ?? 0, clock.now()));
+      const now = this.#steady.now();
+      const endedAt = this.#endings.endOf(last, now);
+      this.#backoffs.set(container, afterRestart(this.#backoffs.get(container), endedAt, now));
     }
   }
 
@@ -387,6 +396,7 @@ export class PodWorker {
     const id = error.containerId ?? "";
     await this.#parts.runtime.removeContainer(id).catch(() => undefined);
     const now = this.#parts.clock.now();
+    this.#endings.ended(id, this.#steady.now());
     const failed: Container = {
       id,
       sandboxId,
@@ -420,7 +430,7 @@ export class PodWorker {
   }
 
   #holdBack(): void {
-    this.#retryAt = this.#parts.clock.now() + this.#setUpDelayMs;
+    this.#retryAt = this.#steady.now() + this.#setUpDelayMs;
     this.#setUpDelayMs = Math.min(this.#setUpDelayMs * 2, longestSetUpDelayMs);
   }
 

@@ -34,7 +34,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldFat
     dnsConfig: "implemented",
     dnsPolicy: "implemented",
     enableServiceLinks: "warned",
-    ephemeralContainers: "warned",
+    ephemeralContainers: "implemented",
     hostAliases: "implemented",
     hostIPC: "implemented",
     hostNetwork: "implemented",

@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { forbidden, invalidValue, required, type FieldError } from "../field-error.ts";
 import { inRange } from "../field-rules.ts";
-import type { Affinity, Container, NodeAffinity, NodeSelectorTerm, PodSpec, Toleration } from "../generated/types.ts";
+import type {
+  Affinity,
+  Container,
+  EphemeralContainer,
+  NodeAffinity,
+  NodeSelectorTerm,
+  PodSpec,
+  Toleration,
+} from "../generated/types.ts";
 import { validateImageText } from "./container-validation.ts";
 
 /** Everything but images, the deadline, fewer scheduling gates and more tolerations is fixed once a pod exists. */
@@ -29,6 +37,17 @@ export function validatePodUpdate(next: PodSpec, old: PodSpec): FieldError[] {
   const changed = differing(comparable(next, old), old);
   if (changed.length > 0) errors.push(forbidden("spec", `${mayChange}\nchanged: ${changed.join(", ")}`));
   return errors;
+}
+
+/** They can be added and never again be changed or taken away (upstream: ValidatePodEphemeralContainersUpdate). */
+export function validateEphemeralUpdate(next: readonly EphemeralContainer[], old: readonly EphemeralContainer[]): FieldError[] {
+  const at = "spec.ephemeralContainers";
+  return old.flatMap((before) => {
+    const index = next.findIndex(({ name }) => name === before.name);
+    if (index === -1) return [forbidden(at, `existing ephemeral containers "${before.name}" may not be removed\n`)];
+    if (isDeepStrictEqual(next[index], before)) return [];
+    return [forbidden(`${at}[${index}]`, `existing ephemeral containers "${before.name}" may not be changed\n`)];
+  });
 }
 
 const mayChange =

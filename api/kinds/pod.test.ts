@@ -122,3 +122,22 @@ describe("a container's stop signal", () => {
     expect(errorsOf(given)).toEqual(expected);
   });
 });
+
+// Source: ValidatePodEphemeralContainersUpdate.
+describe("ephemeral containers of a pod", () => {
+  const looking = (...containers: readonly object[]): Pod => pod({ ephemeralContainers: containers as never });
+  const look = { name: "look", image: "busybox", imagePullPolicy: "Always", terminationMessagePolicy: "File" };
+  const errorsOf = (next: Pod, old: Pod): (string | undefined)[] =>
+    (podDefinition.validateUpdate?.(next, old, "ephemeralcontainers") ?? []).map(({ message }) => message);
+
+  test("can be added", () => {
+    expect(errorsOf(looking(look, { ...look, name: "more" }), looking(look))).toEqual([]);
+  });
+  test("cannot be taken away", () => {
+    expect(errorsOf(looking(), looking(look))).toEqual(['Forbidden: existing ephemeral containers "look" may not be removed\n']);
+  });
+  test("cannot be changed", () => {
+    const changed = looking({ ...look, image: "other" });
+    expect(errorsOf(changed, looking(look))).toEqual(['Forbidden: existing ephemeral containers "look" may not be changed\n']);
+  });
+});

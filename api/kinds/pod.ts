@@ -8,7 +8,7 @@ import { unimplementedFields } from "./pod-fields.ts";
 import { qosClass } from "./pod-qos.ts";
 import { gatedCondition, keepObserved, validatePodStatusUpdate } from "./pod-status-update.ts";
 import { podCells, podColumns } from "./pod-table.ts";
-import { validatePodUpdate } from "./pod-update.ts";
+import { validateEphemeralUpdate, validatePodUpdate } from "./pod-update.ts";
 import { validatePodCreate, validatePodOnly, validatePodSpec } from "./pod-validation.ts";
 import { hostnameWarning, podWarnings } from "./pod-warnings.ts";
 
@@ -38,6 +38,8 @@ export const podDefinition: ResourceDefinition<Pod> = {
       "metadata.annotations",
     );
     if (subresource === "status") return [...annotations, ...validatePodStatusUpdate(next, old)];
+    if (subresource === "ephemeralcontainers")
+      return validateEphemeralUpdate(next.spec?.ephemeralContainers ?? [], old.spec?.ephemeralContainers ?? []);
     if (subresource !== undefined) return [];
     return [...annotations, ...validatePodUpdate(next.spec ?? emptySpec, old.spec ?? emptySpec)];
   },

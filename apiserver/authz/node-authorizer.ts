@@ -123,7 +123,8 @@ function referencedNames(pod: Pod, resource: string): ReadonlySet<string> {
     names.add(isSecret ? volume.secret?.secretName : volume.configMap?.name);
     for (const source of volume.projected?.sources ?? []) names.add(isSecret ? source.secret?.name : source.configMap?.name);
   }
-  for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = spec ?? {};
+  for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
     for (const { valueFrom } of container.env ?? [])
       names.add(isSecret ? valueFrom?.secretKeyRef?.name : valueFrom?.configMapKeyRef?.name);
     for (const source of container.envFrom ?? []) names.add(isSecret ? source.secretRef?.name : source.configMapRef?.name);

@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from "#api/definition";
 import { bindingSubresource } from "./binding.ts";
+import { ephemeralContainersSubresource } from "./ephemeral-containers.ts";
 import { podAttachSubresource, podExecSubresource } from "./pod-exec.ts";
 import { podLogSubresource } from "./pod-log.ts";
 import { scaleSubresource } from "./scale.ts";
@@ -8,7 +9,7 @@ import { tokenSubresource } from "./token-request.ts";
 
 /** By `resource.group`. */
 const ofKinds: Readonly<Record<string, readonly Subresource[]>> = {
-  "pods.": [podAttachSubresource, bindingSubresource, podExecSubresource, podLogSubresource],
+  "pods.": [podAttachSubresource, bindingSubresource, ephemeralContainersSubresource, podExecSubresource, podLogSubresource],
   "serviceaccounts.": [tokenSubresource],
 };
 

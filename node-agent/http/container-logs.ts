@@ -5,7 +5,7 @@ import { StatusError } from "#api/status";
 import type { ContainerStatus } from "#api/generated/types";
 import { type LogOptions, readLog } from "../logs/read-log.ts";
 import { containerLogFile } from "../pod-environment.ts";
-import { initContainersOf, specOf, type StoredPod } from "../pod-spec.ts";
+import { findContainer, type StoredPod } from "../pod-spec.ts";
 import type { AgentServerOptions } from "./server.ts";
 
 /** `GET /containerLogs/{namespace}/{pod}/{container}` with the options of PodLogOptions. */
@@ -48,9 +48,10 @@ export async function serveContainerLogs(
 
 /** Which attempt's log is meant. @throws StatusError with upstream's words */
 export function loggedAttempt(pod: StoredPod, container: string, previous: boolean): number {
-  const named = [...specOf(pod).containers, ...initContainersOf(pod)].some(({ name }) => name === container);
+  const named = findContainer(pod, container) !== undefined;
   if (!named) throw new StatusError("BadRequest", `container ${container} is not valid for pod ${pod.metadata.name}`);
-  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const statuses = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
   const status = statuses.find(({ name }) => name === container);
   const words = `container "${container}" in pod "${pod.metadata.name}"`;
   if (status === undefined) throw new StatusError("BadRequest", `${words} is not available`);

@@ -51,6 +51,7 @@ export async function attachTo({ bundle, stdin, tty, clock }: AttachOptions): Pr
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const input = stdin ? inputOf(socket, over.signal, clock) : undefined;
+  let resized: Promise<void> = Promise.resolve();
   const exit = pass(socket, { [fromStdout]: stdout, [fromStderr]: stderr }, over.signal, clock).then(async () => {
     over.abort();
     await input?.settled();
@@ -65,7 +66,8 @@ export async function attachTo({ bundle, stdin, tty, clock }: AttachOptions): Pr
     ...(!tty && { stderr }),
     exit,
     resize: (size) => {
-      if (tty) void resizeConmonTerminal(bundle, size).catch(() => undefined);
+      // One after the other: kubectl sends two sizes at once, of which only the last is true.
+      if (tty) resized = resized.then(() => resizeConmonTerminal(bundle, size)).catch(() => undefined);
     },
     kill: async () => {
       over.abort();

@@ -196,6 +196,7 @@ export class Containers {
     const rootfs = await mountRootfs({ folder, layers: image.layers });
     const [passwd, group] = await Promise.all(["/etc/passwd", "/etc/group"].map((path) => readFromRootfs(rootfs, path)));
     const grantable = await grantableCapabilities();
+    const processes = paths.pid ?? this.#processesOf(config);
     const seccomp = await localSeccompProfile(config.security);
     const spec = buildSpec({
       sandbox: sandbox.config,
@@ -209,7 +210,7 @@ export class Containers {
         uts: paths.uts,
         ...(paths.network !== undefined && { network: paths.network }),
         ...(paths.ipc !== undefined && { ipc: paths.ipc }),
-        ...(paths.pid !== undefined && { pid: paths.pid }),
+        ...(processes !== undefined && { pid: processes }),
       },
       ...(seccomp !== undefined && { seccomp }),
       sharedMemory: paths.sharedMemory,
@@ -220,6 +221,15 @@ export class Containers {
     });
     await makeFolderInRootfs(rootfs, spec.process.cwd);
     await writeFile(join(folder, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  }
+
+  /** The process namespace of another container. @throws RuntimeError when that is gone */
+  #processesOf({ processesOf }: ContainerConfig): string | undefined {
+    if (processesOf === undefined) return undefined;
+    const target = this.#options.records.get(processesOf);
+    if (target?.init === undefined || target.exit !== undefined)
+      throw new RuntimeError("CreateContainerError", `container ${processesOf} is not running`);
+    return `/proc/${target.init.pid}/ns/pid`;
   }
 
   /** Mounts do not outlive a reboot, records do. */

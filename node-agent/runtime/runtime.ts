@@ -101,6 +101,8 @@ export interface ContainerConfig {
   readonly resources: ContainerResources;
   readonly security: ContainerSecurity;
   readonly tty: boolean;
+  /** The id of a running container of the sandbox whose processes it shares; absent: its own, or the sandbox's. */
+  readonly processesOf?: string;
   /** Its process has an input, which who attaches may write to; with `once` it ends when the first of them ends it. */
   readonly stdin?: { readonly once: boolean };
   /** Instead of the image's. */

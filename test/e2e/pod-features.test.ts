@@ -16,6 +16,7 @@ interface Status {
   readonly hostIP?: string;
   readonly qosClass?: string;
   readonly containerStatuses?: readonly ContainerStatus[];
+  readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
 }
 
 interface ContainerStatus {
@@ -215,6 +216,7 @@ const objects: readonly object[] = [
       stdinOnce: true,
     },
   ]),
+  pod("debugged", [{ name: "main", ...sh(`echo a file > /tmp/mine; ${idle}`) }]),
   pod("open", [{ name: "main", ...sh("while read line; do echo got $line; done"), stdin: true }]),
   pod("deadline", [{ name: "main" }], { activeDeadlineSeconds: 2 }),
   pod(
@@ -452,6 +454,22 @@ describe.skipIf(reason !== "")(`what a node does for a pod${reason && ` (skipped
     expect(of(await get("open"))?.state.running).toBeDefined();
   });
 
+  it("lets kubectl debug look at a container's processes from beside it", async () => {
+    await ready("debugged");
+    const options = ["--image=skiff.local/hello:1", "--image-pull-policy=Never", "--target=main", "-c", "debugger"];
+    const look = "tr '\\0' ' ' < /proc/1/cmdline; echo; cat /proc/1/root/tmp/mine\nexit 4\n";
+    const { stdout } = await kubectl.try(["debug", "-i", "debugged", ...options, "--", "sh"], look);
+    expect(stdout).toMatch(/sh -c echo a file .*\na file\n$/);
+    const ended = await until("debugged", "looked at", ({ ephemeralContainerStatuses = [] }) =>
+      ephemeralContainerStatuses.some(({ state }) => state.terminated !== undefined),
+    );
+    expect(ended.status.ephemeralContainerStatuses?.[0]).toMatchObject({
+      name: "debugger",
+      state: { terminated: { exitCode: 4 } },
+    });
+    expect([ended.status.phase, of(ended)?.ready]).toEqual(["Running", true]);
+  });
+
   it("gives kubectl run a shell with a terminal, and takes it away", { timeout: 60_000 }, async () => {
     const image = "--image=skiff.local/hello:1 --image-pull-policy=Never --restart=Never";
     const line = `stty rows 33 cols 101; exec ${kubectl.binary} run shell ${image} -it --rm -- sh`;
@@ -461,7 +479,8 @@ describe.skipIf(reason !== "")(`what a node does for a pod${reason && ` (skipped
       await eventually(text, async () => {
         script.child.stdin?.write(text);
         await new Promise((resolve) => setTimeout(resolve, 300));
-        return expected.test(script.output.stdout.replaceAll("\r", ""));
+        if (expected.test(script.output.stdout.replaceAll("\r", ""))) return true;
+        throw new Error(JSON.stringify(script.output.stdout));
       });
     };
     await type("\n", /# /);

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { StatusError } from "#api/status";
-import { initContainersOf, specOf } from "../../pod-spec.ts";
+import { findContainer } from "../../pod-spec.ts";
 import type { Container } from "../../runtime/runtime.ts";
 import type { AgentServerOptions } from "../server.ts";
 import type { ExecStreams, WantedStreams } from "./exec-streams.ts";
@@ -84,7 +84,7 @@ export class Sessions {
     const { parts, pods } = this.#options;
     const pod = pods.find(namespace, name);
     if (pod === undefined) throw new StatusError("NotFound", "pod does not exist");
-    const isNamed = [...specOf(pod).containers, ...initContainersOf(pod)].some((one) => one.name === container);
+    const isNamed = findContainer(pod, container) !== undefined;
     const { containers } = await parts.runtimeState.fresh();
     const found = containers.find(
       (one) => isNamed && one.podUid === pod.metadata.uid && one.name === container && one.state === "running",
