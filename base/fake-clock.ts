@@ -8,7 +8,7 @@ interface Sleeper {
 /** A clock that moves only when told. Sleepers wake in the order of their times, each at its own time. */
 export class FakeClock implements Clock {
   #elapsed = 0;
-  readonly #epoch: number;
+  #epoch: number;
   #sleepers: Sleeper[] = [];
 
   constructor(now = Date.parse("2026-01-01T00:00:00Z")) {
@@ -26,6 +26,11 @@ export class FakeClock implements Clock {
   /** How many sleeps are waiting: lets a test know that the code under test has come to rest. */
   get waiting(): number {
     return this.#sleepers.length;
+  }
+
+  /** Somebody sets the wall clock, forwards or back: no sleeper notices. */
+  jump(ms: number): void {
+    this.#epoch += ms;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

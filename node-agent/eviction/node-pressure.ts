@@ -3,7 +3,7 @@ import { isFinished } from "../pod-spec.ts";
 import { chooseVictim, type PodUse } from "./choose-victim.ts";
 import { type EvictablePods, measure } from "./local-storage-watch.ts";
 import { nextPressure, type Pressure } from "./pressure.ts";
-import { metThresholds, type MetThreshold, type Observation, type PressureType, type Signal } from "./thresholds.ts";
+import { metThresholds, type MetThreshold, type PressureType, type Signal } from "./thresholds.ts";
 
 /** Upstream's monitoring interval of the eviction manager. */
 const everyMs = 10_000;
@@ -12,7 +12,6 @@ const everyMs = 10_000;
 export class NodePressure {
   readonly #parts: AgentParts;
   #pressure: Pressure = new Map();
-  #observed: ReadonlyMap<Signal, Observation> = new Map();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -22,15 +21,10 @@ export class NodePressure {
     return this.#pressure.has(type);
   }
 
-  get observed(): ReadonlyMap<Signal, Observation> {
-    return this.#observed;
-  }
-
   /** Looks at the machine. @returns what there is too little of */
   async look(): Promise<readonly MetThreshold[]> {
     const { observeMachine, evictionThresholds, clock } = this.#parts;
-    this.#observed = await observeMachine();
-    const met = metThresholds(this.#observed, evictionThresholds);
+    const met = metThresholds(await observeMachine(), evictionThresholds);
     this.#pressure = nextPressure(this.#pressure, met, clock.monotonic());
     return met;
   }

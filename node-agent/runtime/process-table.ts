@@ -45,7 +45,7 @@ export async function sessionOf(pid: number): Promise<number | undefined> {
 }
 
 /** Every live process of a session, the leader among them. */
-export async function sessionMembers(session: number): Promise<readonly ProcessIdentity[]> {
+async function sessionMembers(session: number): Promise<readonly ProcessIdentity[]> {
   const all = await Promise.all((await listProcessIds()).map(async (pid) => ({ pid, stat: await readStat(pid) })));
   return all.flatMap(({ pid, stat }) => {
     const isMember = stat?.session === session && stat.state !== "Z" && stat.state !== "X";

@@ -1,4 +1,5 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -91,11 +92,14 @@ describe.skipIf(reason !== "")(`an agent killed at any moment${reason && ` (skip
         const pid = await cluster.pidOf("node-1");
         const up = cluster.up();
         // Half of the time the agent is not done finding what its predecessor left.
-        if (below(2) === 0) await eventually("an agent", async () => (await cluster.pidOf("node-1")) !== pid || killed === 0);
-        else await up;
+        const begun = eventually("an agent", async () => (await cluster.pidOf("node-1")) !== pid);
+        begun.catch(() => undefined);
+        await (below(2) === 0 ? Promise.race([up, begun]) : up);
         await sleep(below(longestLife[below(longestLife.length)]!));
-        process.kill(await cluster.pidOf("node-1"), "SIGKILL");
+        const victim = await cluster.pidOf("node-1");
+        process.kill(victim, "SIGKILL");
         killed++;
+        await eventually("its end", async () => !existsSync(`/proc/${victim}`));
         await up.catch(() => undefined);
       }
       return killed;
@@ -170,11 +174,14 @@ async function leftovers(cluster: TestCluster) {
   const inNode = (...argv: string[]): Promise<string> =>
     succeed(["nsenter", `--net=${namespace("net")}`, `--mount=${namespace("mnt")}`, "--wd=/", ...argv]);
   const links = JSON.parse(await inNode("ip", "-json", "link")) as { ifname: string }[];
-  const { processes, mounts, cgroups } = await hostState();
+  const { processes, mounts } = await hostState();
+  // Others may have clusters here, too.
+  const agent = (await readFile(`/proc/${await cluster.pidOf("node-1")}/cmdline`, "utf8")).split("\0");
+  const group = agent[agent.indexOf("--cgroup") + 1] ?? "";
   return {
-    processes: processes.filter((command) => command.includes("conmon")),
-    mounts: [...mounts, ...(await cluster.nodeMounts(1))],
-    cgroups: [...cgroups, ...podCgroups()],
+    processes: processes.filter((command) => command.includes("conmon") && command.includes(cluster.folder)),
+    mounts: [...mounts.filter((mount) => mount.includes(cluster.folder)), ...(await cluster.nodeMounts(1))],
+    cgroups: podCgroups().filter((path) => path.includes(`${group}/`)),
     links: links.map(({ ifname }) => ifname).sort(),
     addresses: await addressesHeld(join(node, "addresses.json")),
     records: [...(await names("runtime", "containers")), ...(await names("runtime", "sandboxes"))],

@@ -7,7 +7,7 @@ import type { Stored } from "#api/object";
 import { loadHelloImage } from "./hello-image.ts";
 import { podCgroups } from "./host-state.ts";
 import { whyNot } from "./requirements.ts";
-import { eventually } from "./run.ts";
+import { eventually, succeed } from "./run.ts";
 import { TestCluster, type Kubectl } from "./test-cluster.ts";
 
 type Pod = Stored<PodObject>;
@@ -49,6 +49,7 @@ const behaviours: Readonly<Record<string, Misbehaviour>> = {
       readinessProbe: { exec: { command: ["sh", "-c", "sleep 606 & sleep 607"] }, periodSeconds: 1, timeoutSeconds: 1 },
     },
   },
+  unwatched: { command: "exec sleep 808", spec: { restartPolicy: "Always" } },
   flooding: {
     command: `k=0; while [ $k -lt ${floodSeconds} ]; do seq $((k * ${linesEach} + 1)) $(((k + 1) * ${linesEach})); k=$((k + 1)); sleep 1; done`,
   },
@@ -105,6 +106,10 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
       const now = await pod(name);
       return now.status?.phase === phase && now;
     });
+  const processes = async (): Promise<readonly { readonly pid: number; readonly command: string }[]> => {
+    const lines = (await succeed(["ps", "-ww", "-eo", "pid=,args="])).trim().split("\n");
+    return lines.map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().replace(/^\d+ /, "") }));
+  };
   const memoryMb = async (): Promise<number> => {
     const status = await readFile(`/proc/${await cluster.pidOf("node-1")}/status`, "utf8");
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
@@ -137,6 +142,23 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
     }
     await eventually("the survivor", async () => (await logs("survivor")).includes("alone"));
     expect(await main("survivor")).toMatchObject({ restartCount: 0, state: { running: {} } });
+  });
+
+  it("ends what has lost its monitor, says that nobody knows how, and starts it anew once", async () => {
+    const { containerID = "" } = await eventually("it to run", async () => {
+      const status = await main("unwatched");
+      return status?.state?.running !== undefined && status;
+    });
+    const id = containerID.slice(containerID.indexOf("://") + 3);
+    const monitor = (await processes()).filter(({ command }) => /conmon /.test(command) && command.includes(` -c ${id} `));
+    expect(monitor).toHaveLength(1);
+    process.kill(monitor[0]?.pid ?? 0, "SIGKILL");
+    const restarted = await eventually("its second attempt", async () => {
+      const status = await main("unwatched");
+      return status?.restartCount === 1 && status.state?.running !== undefined && status;
+    });
+    expect(restarted.lastState?.terminated).toMatchObject({ exitCode: 137, reason: "ContainerStatusUnknown" });
+    expect((await processes()).filter(({ command }) => command === "sleep 808")).toHaveLength(1);
   });
 
   it("holds a busy container to its share of a CPU", async () => {
