@@ -4,7 +4,7 @@ import type { Status } from "#api/generated/types";
 import { systemClock } from "#base/clock";
 import { RuntimeError, type ExecProcess, type TerminalSize } from "../../runtime/runtime.ts";
 import { parseTerminalSize, type ExecStreams } from "./exec-streams.ts";
-import { runExec } from "./run-exec.ts";
+import { runAttach, runExec } from "./run-exec.ts";
 
 describe("an exec", () => {
   const ran = { containerId: "c", command: ["cat"], tty: false };
@@ -96,6 +96,20 @@ describe("an exec", () => {
       reason: "NonZeroExitCode",
       details: { causes: [{ reason: "ExitCode", message: "3" }] },
     });
+  });
+
+  it("attaches: says nothing of an exit code, only disconnects when the client leaves, and tells why it could not", async () => {
+    const attach = openExec;
+    const over = runAttach({ attach }, ran, streams, systemClock);
+    process.stdout.write("hello");
+    await expect.poll(() => String(client.stdout.read() ?? "")).toBe("hello");
+    client.leave();
+    await over;
+    expect([process.killed, client.status]).toEqual([true, undefined]);
+    const gone = () => Promise.reject(new RuntimeError("AttachError", "container c is not running"));
+    const { closed: _, ...open } = streams;
+    await runAttach({ attach: gone }, ran, { ...open, closed: new AbortController().signal }, systemClock);
+    expect(client.status?.message).toBe("Internal error occurred: error attaching to container: container c is not running");
   });
 
   it("waits for the outputs of what the command left behind", async () => {
