@@ -22,7 +22,7 @@ import { accessReviews } from "./authz/access-reviews.ts";
 import { forbiddenError, forbiddenPathError, union, type Attributes, type Authorizer } from "./authz/authorizer.ts";
 import { nodeAuthorizer } from "./authz/node-authorizer.ts";
 import { bootstrapPolicy, policyAuthorizer } from "./authz/policy-rules.ts";
-import { resourcesOf, type DiscoveredResource } from "./discovery/resources.ts";
+import { resourcesOf } from "./discovery/resources.ts";
 import type { NodeConnection } from "./registry/node-access.ts";
 import type { Reader } from "./registry/reader.ts";
 import { Registry } from "./registry/registry.ts";
@@ -178,7 +178,7 @@ export class ApiServer {
   /** @throws StatusError MethodNotAllowed */
   #reviewOf(request: ApiRequest): Review | undefined {
     const review = this.#reviewFor(request);
-    if (review !== undefined) checkServed(request, resourcesOf(review.definition));
+    if (review !== undefined) checkServed(request, review.definition);
     return review;
   }
 
@@ -193,19 +193,29 @@ export class ApiServer {
     const store = this.registry.find(request.group, request.version, request.resource);
     if (store === undefined) throw noSuchResource();
     checkPlace(request, store.definition.type.namespaced);
-    checkServed(request, resourcesOf(store.definition));
+    checkServed(request, store.definition);
     return store;
   }
 }
 
 /** @throws StatusError NotFound, MethodNotAllowed */
-function checkServed({ resource, subresource, verb }: ApiRequest, served: readonly DiscoveredResource[]): void {
-  const wanted = subresource === undefined ? resource : `${resource}/${subresource}`;
-  const found = served.find(({ name }) => name === wanted);
+function checkServed({ resource, subresource, verb }: ApiRequest, definition: ServedDefinition): void {
+  const found = verbsOf(definition).get(subresource === undefined ? resource : `${resource}/${subresource}`);
   if (found === undefined) throw noSuchResource();
-  if (!found.verbs.includes(verb)) {
+  if (!found.includes(verb)) {
     throw new StatusError("MethodNotAllowed", `the server does not allow this method on the requested resource`, {});
   }
+}
+
+const knownVerbs = new WeakMap<ServedDefinition, ReadonlyMap<string, readonly string[]>>();
+
+/** By what is named in requests: `pods`, `pods/status`. Definitions do not change once they are served. */
+function verbsOf(definition: ServedDefinition): ReadonlyMap<string, readonly string[]> {
+  const known = knownVerbs.get(definition);
+  if (known !== undefined) return known;
+  const verbs = new Map(resourcesOf(definition).map(({ name, verbs: of }) => [name, of]));
+  knownVerbs.set(definition, verbs);
+  return verbs;
 }
 
 /** Without a namespace what lives in one can only be looked at as a whole. @throws StatusError NotFound, MethodNotAllowed */

@@ -10,7 +10,7 @@ export interface Random {
 }
 
 /** Cryptographically strong: it also makes keys, serials and tokens. */
-export const systemRandom: Random = fromBytes((count) => randomBytes(count));
+export const systemRandom: Random = fromBytes(pooledBytes);
 
 /** Reproducible from `seed` (SplitMix32). For tests and simulations only: anyone can predict it. */
 export function seededRandom(seed: number): Random {
@@ -24,12 +24,30 @@ export function seededRandom(seed: number): Random {
   return fromBytes((count) => Uint8Array.from({ length: count }, () => next() & 0xff));
 }
 
+/** The system is asked for many at once: each question costs as much as four thousand bytes. What is long is asked for by itself. */
+const poolSize = 4096;
+const longestPooled = 16;
+let pool: Uint8Array = new Uint8Array(0);
+let used = 0;
+
+/** No byte is given twice. */
+function pooledBytes(count: number): Uint8Array {
+  if (count > longestPooled) return randomBytes(count);
+  if (used + count > pool.length) {
+    pool = randomBytes(poolSize);
+    used = 0;
+  }
+  const given = pool.slice(used, used + count);
+  used += count;
+  return given;
+}
+
 function fromBytes(bytes: (count: number) => Uint8Array): Random {
   return {
     bytes,
     float: () => {
-      const view = new DataView(Uint8Array.from(bytes(4)).buffer);
-      return view.getUint32(0) / 2 ** 32;
+      const { buffer, byteOffset } = bytes(4);
+      return new DataView(buffer, byteOffset, 4).getUint32(0) / 2 ** 32;
     },
     uuid: () => {
       const raw = Uint8Array.from(bytes(16));

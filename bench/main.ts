@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { benchControllers } from "./controllers.ts";
 import { benchNode } from "./node.ts";
 import { benchStart } from "./start.ts";
 import { table, type Row } from "./table.ts";
@@ -8,6 +9,7 @@ import { table, type Row } from "./table.ts";
 const benches: Readonly<Record<string, (rounds: number, say: (text: string) => void) => Promise<readonly Row[]>>> = {
   start: benchStart,
   node: benchNode,
+  controllers: benchControllers,
 };
 
 const { values, positionals } = parseArgs({

@@ -2,18 +2,25 @@
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "MB" | "% of a core";
+  readonly unit: "ms" | "MB" | "% of a core" | "pods/s" | "a pod";
   /** Measured in the same run, so that a slow machine slows both. */
   readonly baseline: number;
   /** Null where the baseline is too small to compare with. */
   readonly ratio: number | null;
-  /** Not to be reached: the value should stay below it. */
+  /** The value should stay below it, or, with `more`, reach it. */
   readonly aim: number;
+  /** The more the better. */
+  readonly more?: true;
 }
 
 export function row(name: string, value: number, unit: Row["unit"], baseline: number, aim: number): Row {
   const ratio = baseline < 0.05 ? null : rounded(value / baseline);
-  return { name, value: rounded(value), unit, baseline: rounded(baseline), ratio, aim };
+  return { name, value: rounded(value), unit, baseline: rounded(baseline), ratio, aim: rounded(aim) };
+}
+
+/** One that should be reached. */
+export function rowAbove(name: string, value: number, unit: Row["unit"], baseline: number, aim: number): Row {
+  return { ...row(name, value, unit, baseline, aim), more: true };
 }
 
 export function median(values: readonly number[]): number {
@@ -27,14 +34,14 @@ export function median(values: readonly number[]): number {
 export function table(rows: readonly Row[]): string {
   const cells = [
     ["", "value", "unit", "baseline", "ratio", "aim", ""],
-    ...rows.map(({ name, value, unit, baseline, ratio, aim }) => [
+    ...rows.map(({ name, value, unit, baseline, ratio, aim, more = false }) => [
       name,
       String(value),
       unit,
       String(baseline),
       ratio === null ? "-" : `${ratio}x`,
-      `< ${aim}`,
-      value < aim ? "" : "MISSED",
+      `${more ? ">=" : "<"} ${aim}`,
+      (more ? value >= aim : value < aim) ? "" : "MISSED",
     ]),
   ];
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));

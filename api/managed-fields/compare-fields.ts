@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { sameJson } from "#base/same-json";
 import { resolveSchema, type Schema } from "../schema.ts";
 import { leaf, node, union, type FieldSet } from "./field-set.ts";
 
@@ -31,7 +31,7 @@ function compareValues(old: unknown, next: unknown, schema: Schema): FieldChange
     case "leaf":
       return compareLeaves(old, next);
     case "struct":
-      return compareChildren(old, next, structFields(old, type), structFields(next, type), (step) => fieldSchema(type, step));
+      return compareStructs(old as Fields | undefined, next as Fields | undefined, structOf(type));
     case "map":
       return compareChildren(old, next, mapFields(old), mapFields(next), () => type.additionalProperties ?? {});
     case "keyedList":
@@ -59,7 +59,7 @@ function shapeOf(type: Schema, field: Schema): Shape {
 
 function compareLeaves(old: unknown, next: unknown): FieldChanges | undefined {
   if (next === undefined) return { taken: undefined, gone: leaf };
-  if (old !== undefined && isDeepStrictEqual(old, next)) return undefined;
+  if (old !== undefined && sameJson(old, next)) return undefined;
   return { taken: leaf, gone: undefined };
 }
 
@@ -83,29 +83,78 @@ function compareChildren(
   return changes.taken === undefined && changes.gone === undefined ? undefined : changes;
 }
 
-/** Go's structs that are no pointers are there even when nothing is said of them, and so are lists without omitempty. */
-function structFields(value: unknown, type: Schema): ReadonlyMap<string, unknown> {
-  const fields = new Map<string, unknown>();
-  if (value === undefined) return fields;
-  const object = value as Fields;
-  for (const [name, schema] of Object.entries(type.properties ?? {})) {
-    const given = Object.hasOwn(object, name) ? object[name] : undefined;
-    const present = given ?? alwaysThere(name, schema, type);
-    if (present !== undefined) fields.set(`f:${name}`, present);
+/** As `compareChildren`, without a map of the fields: most of an object is structs, and most of a write changes little. */
+function compareStructs(old: Fields | undefined, next: Fields | undefined, struct: Struct): FieldChanges | undefined {
+  let taken: Record<string, FieldSet> | undefined;
+  let gone: Record<string, FieldSet> | undefined;
+  const compare = (name: string, field: Field): void => {
+    const before = valueIn(old, name, field);
+    const after = valueIn(next, name, field);
+    if (before === after) return;
+    const changes = compareValues(before, after, field.schema);
+    if (changes?.taken !== undefined) (taken ??= {})[field.step] = changes.taken;
+    if (changes?.gone !== undefined) (gone ??= {})[field.step] = changes.gone;
+  };
+  for (const [name, field] of struct.alwaysThere) compare(name, field);
+  const ordinary = (name: string): Field | undefined => {
+    const field = struct.fields.get(name);
+    return field === undefined || field.alwaysThere !== undefined ? undefined : field;
+  };
+  for (const name in next) {
+    const field = ordinary(name);
+    if (field !== undefined) compare(name, field);
   }
-  return fields;
+  for (const name in old) {
+    const field = ordinary(name);
+    if (field !== undefined && (next === undefined || !Object.hasOwn(next, name))) compare(name, field);
+  }
+  const changes = { taken: node(old === undefined, taken ?? none), gone: node(next === undefined, gone ?? none) };
+  return changes.taken === undefined && changes.gone === undefined ? undefined : changes;
+}
+
+const none: Readonly<Record<string, FieldSet>> = Object.freeze({});
+
+interface Field {
+  /** `f:NAME` */
+  readonly step: string;
+  readonly schema: Schema;
+  /** What stands for it where nothing is said. */
+  readonly alwaysThere: unknown;
+}
+
+interface Struct {
+  readonly fields: ReadonlyMap<string, Field>;
+  readonly alwaysThere: ReadonlyMap<string, Field>;
+}
+
+const structs = new WeakMap<Schema, Struct>();
+
+function structOf(type: Schema): Struct {
+  const known = structs.get(type);
+  if (known !== undefined) return known;
+  const fields = new Map(
+    Object.entries(type.properties ?? {}).map(([name, schema]): [string, Field] => [
+      name,
+      { step: `f:${name}`, schema, alwaysThere: alwaysThere(name, schema, type) },
+    ]),
+  );
+  const struct = { fields, alwaysThere: new Map([...fields].filter(([, field]) => field.alwaysThere !== undefined)) };
+  structs.set(type, struct);
+  return struct;
+}
+
+function valueIn(object: Fields | undefined, name: string, field: Field): unknown {
+  if (object === undefined) return undefined;
+  return (Object.hasOwn(object, name) ? object[name] : undefined) ?? field.alwaysThere;
 }
 
 const nothing: Fields = Object.freeze({});
 const noItems: readonly unknown[] = Object.freeze([]);
 
+/** Go's structs that are no pointers are there even when nothing is said of them, and so are lists without omitempty. */
 function alwaysThere(name: string, schema: Schema, parent: Schema): unknown {
   if (schema.$ref !== undefined && schema.default !== undefined && resolveSchema(schema).type === "object") return nothing;
   return schema.type === "array" && parent.required?.includes(name) === true ? noItems : undefined;
-}
-
-function fieldSchema(type: Schema, step: string): Schema {
-  return type.properties?.[step.slice(2)] ?? {};
 }
 
 function mapFields(value: unknown): ReadonlyMap<string, unknown> {

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { sameJson } from "#base/same-json";
 import type { ManagedFieldsEntry } from "../generated/types.ts";
 import type { KubeObject } from "../object.ts";
 import type { Schema } from "../schema.ts";
@@ -53,7 +53,7 @@ export function managedFieldsAfter(update: Update): readonly ManagedFieldsEntry[
 
 /** Whether two objects differ in nothing but when fields were last written. */
 export function isSameButForTimes(left: KubeObject, right: KubeObject): boolean {
-  return isDeepStrictEqual(withoutTimes(left), withoutTimes(right));
+  return sameJson(withoutTimes(left), withoutTimes(right));
 }
 
 /** The name under which a client's changes are booked when it gives none. */

@@ -115,7 +115,7 @@ export function policyAuthorizer(bindings: readonly PolicyBinding[]): Authorizer
       .flatMap(({ rules }) => rules);
   return {
     authorize: async (attributes) => ({
-      decision: rulesOf(attributes.user, attributes.namespace).some((rule) => allows(rule, attributes)) ? "allow" : "noOpinion",
+      decision: bindings.some((binding) => grants(binding, attributes)) ? "allow" : "noOpinion",
     }),
     authorizePath: async (user, verb, path) => ({
       decision: rulesOf(user, undefined).some((rule) => has(rule.verbs, verb) && allowsPath(rule.paths ?? [], path))
@@ -133,6 +133,11 @@ export function policyAuthorizer(bindings: readonly PolicyBinding[]): Authorizer
       };
     },
   };
+}
+
+function grants(binding: PolicyBinding, attributes: Attributes): boolean {
+  if (binding.namespace !== undefined && binding.namespace !== attributes.namespace) return false;
+  return bindsTo(binding, attributes.user) && binding.rules.some((rule) => allows(rule, attributes));
 }
 
 function bindsTo(binding: PolicyBinding, user: UserInfo): boolean {

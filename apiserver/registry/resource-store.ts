@@ -257,7 +257,7 @@ export class ResourceStore {
       throw new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${largestObject}`, {});
     }
     try {
-      return new CachedObject(
+      return CachedObject.of(
         await this.#storage.put(key, value, expected, expiresAfterSeconds === undefined ? {} : { expiresAfterSeconds }),
       );
     } catch (error) {

@@ -64,17 +64,21 @@ async function* follow(
     let pending = quiet(changes.next());
     let bookmarkDue = false;
     let bookmarked: number | undefined;
-    let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+    const alarm = new Alarm(clock, signal);
+    const setAlarm = (): void => {
+      const now = clock.monotonic();
+      const last = endsAt - now > bookmarkBeforeEndMs ? endsAt - bookmarkBeforeEndMs : endsAt;
+      alarm.set(Math.min(now + bookmarkEveryMs, last));
+    };
+    setAlarm();
     for (;;) {
-      const left = endsAt - clock.monotonic();
-      if (left <= 0) {
+      const next = await alarm.orSooner(pending);
+      if (endsAt <= clock.monotonic()) {
         if (bookmarks && seen !== bookmarked) yield [bookmark(store, seen)];
         return;
       }
-      const nextStop = Math.min(bookmarkAt - clock.monotonic(), left > bookmarkBeforeEndMs ? left - bookmarkBeforeEndMs : left);
-      const next = await within(pending, Math.max(nextStop, 0), clock, signal);
       if (next === "later") {
-        bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+        setAlarm();
         bookmarkDue = bookmarks;
         if (bookmarks) store.cache.requestProgress();
         continue;
@@ -102,9 +106,12 @@ async function* follow(
     if (error instanceof StorageError && error.reason === "Unavailable") return;
     throw error;
   } finally {
-    ends.abort();
+    ends.abort(over);
   }
 }
+
+/** One for all: an error of its own for each would cost its stack. */
+const over = new Error("the watch is over");
 
 /** What a change means to one watcher: matching is all it sees of the world. */
 function selectedEvent({ current, previous, revision }: CachedEvent, selection: Selection): EncodedEvent[] {
@@ -144,13 +151,49 @@ function quiet<T>(pending: Promise<T>): Promise<T> {
   return pending;
 }
 
-/** The next change, or word that it takes longer than that. */
-async function within<T>(pending: Promise<T>, ms: number, clock: Clock, signal: AbortSignal): Promise<T | "later"> {
-  const timer = new AbortController();
-  const stopped = AbortSignal.any([signal, timer.signal]);
-  try {
-    return await Promise.race([pending, clock.sleep(ms, stopped).then(() => "later" as const)]);
-  } finally {
-    timer.abort();
+/** One timer beside any number of waits: a watch of much that happens must not set one for each of its events. */
+class Alarm {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  #rang = false;
+  #wake: ((reason?: unknown) => void) | undefined;
+
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  /** After it rang, or for the first time. `at` is monotonic; it never rings before. */
+  set(at: number): void {
+    this.#rang = false;
+    this.#sleepUntil(at).then(
+      () => this.#ring(),
+      () => this.#ring(),
+    );
+  }
+
+  /** What is waited for, or word that the alarm rang first. @throws the signal's reason */
+  async orSooner<T>(pending: Promise<T>): Promise<T | "later"> {
+    if (!this.#rang) {
+      await new Promise<unknown>((resolve) => {
+        this.#wake = resolve;
+        pending.then(resolve, resolve);
+      });
+      this.#wake = undefined;
+    }
+    if (!this.#rang) return pending;
+    this.#signal.throwIfAborted();
+    return "later";
+  }
+
+  async #sleepUntil(at: number): Promise<void> {
+    for (let left = at - this.#clock.monotonic(); left > 0; left = at - this.#clock.monotonic()) {
+      await this.#clock.sleep(Math.ceil(left), this.#signal);
+    }
+  }
+
+  #ring(): void {
+    this.#rang = true;
+    this.#wake?.();
   }
 }

@@ -36,14 +36,14 @@ export class CacheState {
   }
 
   load(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#replace(undefined, new CachedObject(entry));
+    for (const entry of entries) this.#replace(undefined, CachedObject.of(entry));
   }
 
   apply(batch: Extract<WatchBatch, { changes: unknown }>, seenAt: number): CachedCommit {
     const { revision } = batch;
     const events = batch.changes.map(({ key, value, previous }): CachedEvent => {
-      const before = this.objects.get(key) ?? (previous && new CachedObject(previous));
-      const current = value && new CachedObject({ key, value, revision });
+      const before = this.objects.get(key) ?? (previous && CachedObject.of(previous));
+      const current = value && CachedObject.of({ key, value, revision });
       this.#replace(before, current);
       return { revision, ...(current && { current }), ...(before && { previous: before }) };
     });

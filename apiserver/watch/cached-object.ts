@@ -15,6 +15,15 @@ export class CachedObject implements EncodedObject, Entry {
   #events = new Map<ObjectEventType, Uint8Array>();
   #asOf: CachedObject | undefined;
 
+  /** The same one for the same stored bytes: what a write answers with and what its watchers see is made once. */
+  static of(entry: Entry): CachedObject {
+    const known = byValue.get(entry.value);
+    if (known?.revision === entry.revision) return known;
+    const made = new CachedObject(entry);
+    byValue.set(entry.value, made);
+    return made;
+  }
+
   constructor({ key, revision, value }: Entry) {
     this.key = key;
     this.revision = revision;
@@ -23,7 +32,7 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** Frozen throughout. */
   get object(): Stored<KubeObject> {
-    this.#object ??= deepFreeze(JSON.parse(Buffer.from(this.bytes()).toString()) as Stored<KubeObject>);
+    this.#object ??= deepFreeze(JSON.parse(textOf(this.bytes())) as Stored<KubeObject>);
     return this.#object;
   }
 
@@ -53,6 +62,13 @@ export class CachedObject implements EncodedObject, Entry {
     if (this.#asOf?.revision !== revision) this.#asOf = new CachedObject({ key: this.key, value: this.value, revision });
     return this.#asOf;
   }
+}
+
+const byValue = new WeakMap<Uint8Array, CachedObject>();
+
+/** Without a copy of the bytes. */
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
 
 export type ObjectEventType = "ADDED" | "MODIFIED" | "DELETED";

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { sameJson } from "#base/same-json";
 import type { DeploymentStatus, Pod, ReplicaSet } from "#api/generated/types";
 import { compileLabelSelector } from "#api/label-selector";
 import { controllerOf, controllerRef, type KubeObject, type Stored } from "#api/object";
@@ -143,7 +143,7 @@ function newReplicaSet(view: DeploymentView, rollout: Rollout, replicas: number)
 function updates(rollout: Rollout, sizes: Sizes): readonly Write[] {
   return rollout.all.flatMap((replicaSet) => {
     const next = updated(rollout, replicaSet, sizes.get(replicaSet.metadata.name));
-    if (isDeepStrictEqual(next, replicaSet)) return [];
+    if (sameJson(next, replicaSet)) return [];
     const [from, to] = [replicasOf(replicaSet), replicasOf(next)];
     const message = `Scaled ${to > from ? "up" : "down"} replica set ${replicaSet.metadata.name} from ${from} to ${to}`;
     const announce = from === to ? {} : { announce: { about: rollout.deployment, done: () => notice(message) } };

@@ -1,5 +1,5 @@
+import { sameJson } from "#base/same-json";
 import { createHash } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import type { PodTemplateSpec } from "#api/generated/types";
 
 export const hashLabel = "pod-template-hash";
@@ -15,7 +15,7 @@ export function templateHash(template: PodTemplateSpec, collisions: number): str
 
 /** Whether two templates make the same pods: the label that tells ReplicaSets apart does not count. */
 export function sameTemplate(left: PodTemplateSpec, right: PodTemplateSpec): boolean {
-  return isDeepStrictEqual(withoutHash(left), withoutHash(right));
+  return sameJson(withoutHash(left), withoutHash(right));
 }
 
 function withoutHash({ metadata = {}, ...template }: PodTemplateSpec): object {

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { sameJson } from "#base/same-json";
 import type { Clock } from "#base/clock";
 import { keyOf, type KubeObject, type Stored } from "#api/object";
 import { hasReason, StatusError } from "#api/status";
@@ -35,7 +35,7 @@ export class Executor {
   /** Undefined when the status is already so. The version to replace is the newest that the steps brought about. */
   async writeStatus(write: StatusWrite, outcomes: readonly Outcome[], signal: AbortSignal): Promise<Outcome | undefined> {
     const latest = newest(write.object, outcomes);
-    if (isDeepStrictEqual((latest as { status?: object }).status ?? {}, write.status)) return undefined;
+    if (sameJson((latest as { status?: object }).status ?? {}, write.status)) return undefined;
     const object = { ...latest, status: write.status };
     return this.#write({ type: "update", resource: write.resource, object, subresource: "status" }, signal);
   }

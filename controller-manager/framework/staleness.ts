@@ -23,6 +23,12 @@ interface Expectation {
   isMet(): boolean;
 }
 
+interface Held {
+  readonly expectations: readonly Expectation[];
+  /** Monotonic. */
+  readonly until: number;
+}
+
 /**
  * Keeps a key back until the informers show what its last pass wrote, so that no plan is made from a view that lacks its own doing: a
  * creation or change until that version or a bookmark past it has come; a deletion until the object is gone or going; an outcome that is
@@ -30,7 +36,9 @@ interface Expectation {
  */
 export class Staleness {
   readonly #options: StalenessOptions;
-  readonly #held = new Map<string, { readonly expectations: readonly Expectation[]; readonly patience: AbortController }>();
+  /** Those that have waited longest first. */
+  readonly #held = new Map<string, Held>();
+  #watching = false;
   readonly #watched = new Set<Informer<KubeObject>>();
 
   constructor(options: StalenessOptions) {
@@ -41,7 +49,7 @@ export class Staleness {
     const held = this.#held.get(key);
     if (held === undefined) return false;
     if (!held.expectations.every((expectation) => expectation.isMet())) return true;
-    this.#drop(key);
+    this.#held.delete(key);
     return false;
   }
 
@@ -50,9 +58,9 @@ export class Staleness {
     const expectations = outcomes.flatMap((outcome) => this.#expectation(outcome)).filter((expectation) => !expectation.isMet());
     if (expectations.length === 0) return false;
     for (const { informer } of expectations) this.#watch(informer);
-    const patience = new AbortController();
-    this.#held.set(key, { expectations, patience });
-    void this.#loosePatience(key, expectations, AbortSignal.any([signal, patience.signal]));
+    this.#held.delete(key);
+    this.#held.set(key, { expectations, until: this.#options.clock.monotonic() + patienceMs });
+    if (!this.#watching) void this.#watchPatience(signal);
     return true;
   }
 
@@ -71,25 +79,48 @@ export class Staleness {
     });
   }
 
-  async #loosePatience(key: string, expectations: readonly Expectation[], signal: AbortSignal): Promise<void> {
-    const { clock, log, release } = this.#options;
+  /** One timer, for whoever has waited longest. */
+  async #watchPatience(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    this.#watching = true;
     try {
-      await clock.sleep(patienceMs, signal);
-      const stale = expectations.filter((expectation) => !expectation.isMet()).map(({ informer }) => informer);
-      const resources = stale.map((informer) => informer.type.resource);
-      log.warn("an informer does not show what was written 30 s ago: listing anew", { key, resources });
+      for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
+        const [key, held] = oldest;
+        const left = held.until - clock.monotonic();
+        if (left > 0) {
+          await clock.sleep(left, signal);
+          continue;
+        }
+        this.#held.delete(key);
+        // Held on, but no more by the clock.
+        this.#held.set(key, { ...held, until: Infinity });
+        void this.#listAnew(key, held, signal);
+      }
+    } catch {
+      return;
+    } finally {
+      this.#watching = false;
+    }
+  }
+
+  #oldest(): readonly [string, Held] | undefined {
+    for (const entry of this.#held) if (entry[1].until !== Infinity) return entry;
+    return undefined;
+  }
+
+  async #listAnew(key: string, { expectations }: Held, signal: AbortSignal): Promise<void> {
+    const { log, release } = this.#options;
+    const stale = expectations.filter((expectation) => !expectation.isMet()).map(({ informer }) => informer);
+    const resources = stale.map((informer) => informer.type.resource);
+    log.warn("an informer does not show what was written 30 s ago: listing anew", { key, resources });
+    try {
       await Promise.all(stale.map((informer) => informer.relist(signal)));
     } catch {
       return;
     }
-    this.#drop(key);
-    release(key);
-  }
-
-  #drop(key: string): void {
-    const held = this.#held.get(key);
+    if (this.#held.get(key)?.expectations !== expectations) return;
     this.#held.delete(key);
-    held?.patience.abort(new Error("released"));
+    release(key);
   }
 }
 

@@ -10,21 +10,31 @@ export type Behaviour = (pod: Stored<Pod>) => "ready" | "running" | undefined;
 
 const ready: Behaviour = () => "ready";
 
-/** Pods that are bound to hollow nodes run at once, and end when they are deleted. Resolves on abort. */
+/** Pods that are bound to hollow nodes run at once, each at its own pace, and end when they are deleted. Resolves on abort. */
 export async function runHollowNodes(
   client: ApiClient,
   signal: AbortSignal,
   behaviour: () => Behaviour = () => ready,
 ): Promise<void> {
+  const acting = new Set<Promise<void>>();
+  let failure: unknown;
+  const start = (pod: Stored<Pod>): void => {
+    const done = act(client, pod, behaviour())
+      .catch((error: unknown) => (failure ??= error))
+      .then(() => void acting.delete(done));
+    acting.add(done);
+  };
   for (;;) {
     const list = await client.list(pods);
-    for (const pod of list.items) await act(client, pod, behaviour());
+    list.items.forEach(start);
     try {
       const resourceVersion = list.metadata.resourceVersion ?? "";
       for await (const event of client.watch(pods, { resourceVersion, signal })) {
-        if (event.type === "ADDED" || event.type === "MODIFIED") await act(client, event.object, behaviour());
+        if (failure !== undefined) throw failure as Error;
+        if (event.type === "ADDED" || event.type === "MODIFIED") start(event.object);
       }
     } catch (error) {
+      await Promise.all(acting);
       if (signal.aborted) return;
       throw error;
     }
