@@ -36,7 +36,7 @@ export interface PodPlan {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** Restarts that are held back: an event each. */
   readonly heldBack: readonly string[];
-  /** Wall time at which to look again though nothing happens. */
+  /** Steady time at which to look again though nothing happens. */
   readonly lookAgainAt?: number;
   readonly verdict?: Verdict;
 }

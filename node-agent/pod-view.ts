@@ -7,7 +7,7 @@ import type { Container, Sandbox } from "./runtime/runtime.ts";
 /** Everything that decides what happens next to one pod, at one moment. */
 export interface PodView {
   readonly pod: StoredPod;
-  /** Wall time, milliseconds. */
+  /** Steady time (steady-time.ts), milliseconds. */
   readonly now: number;
   /** What really is there, of every attempt. Starts that failed are among them, as exited. */
   readonly sandboxes: readonly Sandbox[];
@@ -36,7 +36,7 @@ export type PostStart = "running" | "done" | "failed";
 
 export interface Eviction {
   readonly verdict: { readonly reason: string; readonly message: string; readonly disrupts?: boolean };
-  /** Wall time, milliseconds. */
+  /** Steady time (steady-time.ts), milliseconds. */
   readonly by: number;
 }
 

@@ -1,7 +1,7 @@
 /** How long a container that ended waits before it is started again. */
 export interface RestartBackoff {
   readonly delayMs: number;
-  /** When the delay was last lengthened, wall milliseconds. */
+  /** When the delay was last lengthened, in the time of whoever plans, milliseconds. */
   readonly since: number;
 }
 
