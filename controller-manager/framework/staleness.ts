@@ -55,7 +55,7 @@ export class Staleness {
 
   /** @returns whether the key is kept back now. */
   hold(key: string, outcomes: readonly Outcome[], signal: AbortSignal): boolean {
-    const expectations = outcomes.flatMap((outcome) => this.#expectation(outcome)).filter((expectation) => !expectation.isMet());
+    const expectations = outcomes.flatMap((outcome) => this.#expectation(outcome, signal)).filter((expectation) => !expectation.isMet());
     if (expectations.length === 0) return false;
     for (const { informer } of expectations) this.#watch(informer);
     this.#held.delete(key);
@@ -64,10 +64,10 @@ export class Staleness {
     return true;
   }
 
-  #expectation(outcome: Outcome): readonly Expectation[] {
+  #expectation(outcome: Outcome, signal: AbortSignal): readonly Expectation[] {
     const informer = this.#options.informers.find(outcome.write.resource);
     if (informer === undefined || outcome.type === "skipped") return [];
-    if (outcome.type === "failed") return mayHaveHappened(outcome.error) ? [listedAnew(informer)] : [];
+    if (outcome.type === "failed") return mayHaveHappened(outcome.error) ? [listedAnew(informer, signal)] : [];
     return [outcome.object === undefined ? goneOrGoing(informer, outcome) : shown(informer, outcome.object)];
   }
 
@@ -140,10 +140,11 @@ function goneOrGoing(informer: Informer<KubeObject>, { write }: Outcome): Expect
   };
 }
 
-function listedAnew(informer: Informer<KubeObject>): Expectation {
+function listedAnew(informer: Informer<KubeObject>, signal: AbortSignal): Expectation {
   let listed = false;
-  void informer.relist(never).then(() => (listed = true));
+  void informer.relist(signal).then(
+    () => (listed = true),
+    () => undefined,
+  );
   return { informer, isMet: () => listed };
 }
-
-const never = new AbortController().signal;

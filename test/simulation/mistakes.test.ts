@@ -52,13 +52,10 @@ const mistakes: readonly Mistake[] = [
     what: "the scheduler forgets a pod between its decision and the binding",
     module: "#scheduler/snapshot",
     wrong: ({ ClusterState }: { ClusterState: Class }) => {
-      const right = ClusterState.prototype["setPod"] as (
-        this: unknown,
-        pod: { spec: { nodeName?: string } },
-        node: string,
-      ) => void;
+      const right = ClusterState.prototype["setPod"];
       ClusterState.prototype["setPod"] = function (this: unknown, pod: never, node: never) {
-        if ((pod as { spec: { nodeName?: string } }).spec.nodeName !== undefined) right.call(this, pod, node);
+        // What the scheduler decided has no node of its own yet; what the informer shows has.
+        if ("spec" in (pod as object)) right?.call(this, pod, node);
       };
       return { ClusterState };
     },
@@ -73,10 +70,10 @@ const mistakes: readonly Mistake[] = [
     caughtBy: "no node is over its allocatable",
   },
   {
-    what: "the scheduler overlooks that a node is cordoned",
-    module: "#scheduler/plugins/node-unschedulable",
-    wrong: ({ nodeUnschedulable }: { nodeUnschedulable: object }) => ({
-      nodeUnschedulable: { ...nodeUnschedulable, prepare: () => undefined },
+    what: "the scheduler overlooks the taints of nodes",
+    module: "#scheduler/plugins/taint-toleration",
+    wrong: ({ taintToleration }: { taintToleration: object }) => ({
+      taintToleration: { ...taintToleration, prepare: () => undefined },
     }),
     caughtBy: "a pod is bound where it fits",
   },
@@ -134,12 +131,24 @@ const mistakes: readonly Mistake[] = [
     caughtBy: "it comes to rest",
   },
   {
-    what: "an informer overlooks what was deleted while it was not connected",
-    module: "#client/store",
-    wrong: ({ Store }: { Store: Class }) => {
-      Store.prototype["keys"] = () => [];
-      return { Store };
-    },
+    what: "a watch that broke goes on from now instead of from where it was",
+    module: "#client/transport-client",
+    wrong: ({
+      createClient,
+    }: {
+      createClient: (...args: unknown[]) => { watch: (type: object, options: object) => unknown };
+    }) => ({
+      createClient: (...args: unknown[]) => {
+        const client = createClient(...args);
+        const begun = new WeakSet<object>();
+        const watch = (type: object, options: object): unknown => {
+          const again = begun.has(type);
+          begun.add(type);
+          return client.watch(type, again ? { ...options, resourceVersion: "" } : options);
+        };
+        return { ...client, watch };
+      },
+    }),
     caughtBy: "it comes to rest",
   },
 ];
@@ -148,7 +157,6 @@ const mostSeeds = 120;
 
 describe("a cluster with one mistake in it", () => {
   afterEach(() => {
-    vi.doUnmock("vitest");
     vi.resetModules();
   });
 

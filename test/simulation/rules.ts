@@ -157,7 +157,7 @@ function enoughAvailable(): Rule {
         return undefined;
       }
       const deployment = object.kind === "Pod" ? deploymentOf(object, cluster) : undefined;
-      if (deployment === undefined || isGoing(deployment)) return undefined;
+      if (deployment === undefined || isGoing(deployment) || namespaceGoes(deployment, cluster)) return undefined;
       const { uid, name } = deployment.metadata;
       const states = lately(cluster, deployment) as Deployment[];
       const least = Math.min(...states.map(leastAvailable));

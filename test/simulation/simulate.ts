@@ -25,7 +25,7 @@ export interface SimulateOptions {
   readonly serviceAccountKey: string;
 }
 
-const roughMs = 60_000;
+const roughMs = 45_000;
 const longestRestMs = 1_800_000;
 const quietMs = 15_000;
 
@@ -51,7 +51,7 @@ export async function simulate({ seed, serviceAccountKey }: SimulateOptions): Pr
   while (world.clock.monotonic() < roughMs && watch.violations.length === 0) {
     watch.note("the user acts");
     await user.act();
-    if (dice.float() < 0.05) await restartServer(world, dice, watch);
+    if (dice.float() < 0.08) await restartServer(world, dice, watch);
     await world.clock.advance(dice.float() * 6_000);
     restartComponents(world);
   }

@@ -50,7 +50,7 @@ export class User {
     const rough: readonly Choice[] = [
       { weight: 2, act: () => this.#deletePod() },
       { weight: 2, act: () => this.#loseNode() },
-      { weight: 2, act: () => this.#taint() },
+      { weight: 3, act: () => this.#taint() },
       { weight: 1, act: () => this.#deleteDeployment() },
       { weight: 1, act: () => this.#makeTeam() },
       { weight: 1, act: () => this.#deleteTeam() },
