@@ -37,9 +37,16 @@ export function parseLabelSelector(text: string): LabelSelector {
  */
 export function compileLabelSelector(spec: LabelSelectorSpec | undefined): LabelSelector {
   if (spec === undefined) return selectsNothing;
+  const known = compiled.get(spec);
+  if (known !== undefined) return known;
   const labels = Object.entries(spec.matchLabels ?? {}).map(([key, value]) => requirement(key, "=", [value]));
-  return selectorOf([...labels, ...(spec.matchExpressions ?? []).map(fromExpression)]);
+  const selector = selectorOf([...labels, ...(spec.matchExpressions ?? []).map(fromExpression)]);
+  // What may still change is compiled anew each time.
+  if (Object.isFrozen(spec)) compiled.set(spec, selector);
+  return selector;
 }
+
+const compiled = new WeakMap<LabelSelectorSpec, LabelSelector>();
 
 /** Selects objects that have all of `labels`. */
 export function selectorFromLabels(labels: Labels): LabelSelector {

@@ -42,8 +42,13 @@ export const systemClock: Clock = {
 
 /** The wall time as Kubernetes writes a `Time`: RFC 3339 in UTC with whole seconds. */
 export function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+  const second = Math.floor(now / 1000);
+  // Much is written within one second.
+  if (second !== last.second) last = { second, text: `${new Date(second * 1000).toISOString().slice(0, -".000Z".length)}Z` };
+  return last.text;
 }
+
+let last = { second: Number.NaN, text: "" };
 
 /** The wall time as Kubernetes writes a `MicroTime`: RFC 3339 in UTC with six decimals. */
 export function microTimestamp(now: number): string {

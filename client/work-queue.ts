@@ -55,7 +55,7 @@ export class WorkQueue {
     const due = this.#clock.monotonic() + delayMs;
     const earlier = this.#delayed.get(key);
     if (earlier !== undefined && earlier.due <= due) return;
-    earlier?.cancel.abort();
+    earlier?.cancel.abort(noMore);
     void this.#addWhenDue(key, due, delayMs);
   }
 
@@ -91,7 +91,7 @@ export class WorkQueue {
 
   shutDown(): void {
     this.#shuttingDown = true;
-    for (const { cancel } of this.#delayed.values()) cancel.abort();
+    for (const { cancel } of this.#delayed.values()) cancel.abort(noMore);
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -120,3 +120,6 @@ export class WorkQueue {
     return key;
   }
 }
+
+/** One for all: an error of its own for each would cost its stack. */
+const noMore = new Error("not to be waited for any more");

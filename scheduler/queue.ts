@@ -214,12 +214,12 @@ export class SchedulingQueue {
       return;
     }
     this.#backingOff.set(queued.info.uid, { queued, due, mayHurry });
-    this.#wake.abort();
+    this.#wake.abort(woken);
   }
 
   #activate(queued: QueuedPod): void {
     this.#active.set(queued.info.uid, queued);
-    this.#wake.abort();
+    this.#wake.abort(woken);
   }
 }
 
@@ -237,3 +237,6 @@ function firstOf<T>(items: Iterable<T>, before: (left: T, right: T) => boolean):
   for (const item of items) if (first === undefined || before(item, first)) first = item;
   return first;
 }
+
+/** One for all: an error of its own for each would cost its stack. */
+const woken = new Error("something to look at");

@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
 import type { ResourceDefinition } from "#api/definition";
 import type { ObjectMeta } from "#api/generated/types";
 import type { KubeObject } from "#api/object";
 import { StatusError } from "#api/status";
 import { timestamp, type Clock } from "#base/clock";
+import { sameJson } from "#base/same-json";
 import { nameSuffix, type Random } from "#base/random";
 
 /** The longest base a generated name keeps: 63 less the suffix. */
@@ -67,7 +67,7 @@ export function withoutResourceVersion<T extends KubeObject>(object: T): T {
 export function nextGeneration(next: KubeObject, old: KubeObject): KubeObject {
   const { metadata: _, status: __, ...wanted } = next as KubeObject & { status?: unknown };
   const { metadata: ___, status: ____, ...wantedBefore } = old as KubeObject & { status?: unknown };
-  if (isDeepStrictEqual(wanted, wantedBefore)) return next;
+  if (sameJson(wanted, wantedBefore)) return next;
   return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
 }
 

@@ -8,6 +8,8 @@ export class ExpiryQueue {
   readonly #clock: Clock;
   readonly #deadlines = new Map<string, number>();
   readonly #due = new Map<number, Set<string>>();
+  /** When it looks again, and how to make it look now. */
+  #next = Infinity;
   #interrupt: (() => void) | undefined;
 
   constructor(clock: Clock) {
@@ -22,7 +24,7 @@ export class ExpiryQueue {
     const keys = this.#due.get(deadline);
     if (keys !== undefined) keys.add(key);
     else this.#due.set(deadline, new Set([key]));
-    this.#interrupt?.();
+    if (deadline < this.#next) this.#interrupt?.();
   }
 
   clear(key: string): void {
@@ -50,11 +52,12 @@ export class ExpiryQueue {
 
   async #wait(now: number, signal: AbortSignal): Promise<void> {
     const interrupted = new AbortController();
-    this.#interrupt = () => interrupted.abort();
+    this.#interrupt = () => interrupted.abort(sooner);
     const either = AbortSignal.any([signal, interrupted.signal]);
-    const next = this.#due.size === 0 ? longestWait : Math.min(...this.#due.keys()) - now;
+    const wait = this.#due.size === 0 ? longestWait : Math.min(Math.min(...this.#due.keys()) - now, longestWait);
+    this.#next = now + wait;
     try {
-      await this.#clock.sleep(Math.min(next, longestWait), either);
+      await this.#clock.sleep(wait, either);
     } catch (error) {
       if (!either.aborted) throw error;
     } finally {
@@ -64,3 +67,4 @@ export class ExpiryQueue {
 }
 
 const longestWait = 3_600_000;
+const sooner = new Error("something expires sooner");

@@ -9,7 +9,7 @@ const alphabet = "bcdfghjklmnpqrstvwxz2456789";
 
 /** The same for equal templates, whatever the order of their fields. `collisions` makes another one when a name is taken. */
 export function templateHash(template: PodTemplateSpec, collisions: number): string {
-  const digest = createHash("sha256").update(canonical(template)).update(`#${collisions}`).digest();
+  const digest = createHash("sha256").update(canonicalTemplate(template)).update(`#${collisions}`).digest();
   return [...digest.subarray(0, 10)].map((byte) => alphabet.charAt(byte % alphabet.length)).join("");
 }
 
@@ -30,6 +30,15 @@ function withoutHash({ metadata = {}, ...template }: PodTemplateSpec): object {
     },
   };
 }
+
+/** A Deployment is looked at many times before its template changes. */
+function canonicalTemplate(template: PodTemplateSpec): string {
+  const text = canonicals.get(template) ?? canonical(template);
+  canonicals.set(template, text);
+  return text;
+}
+
+const canonicals = new WeakMap<PodTemplateSpec, string>();
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;

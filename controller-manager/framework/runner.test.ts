@@ -152,6 +152,19 @@ describe("runReconciler", () => {
     expect(warnings).toContain("a write failed");
   });
 
+  test("acts on a change at once, and on what follows it closely in one look", async () => {
+    await wants(1);
+    await clock.advance(1000);
+    const before = passes.length;
+    for (let touch = 0; touch < 5; touch++) {
+      await client().patch(configMaps, key, { type: "merge", patch: { data: { touch: `${touch}` } } });
+      await clock.advance(1);
+    }
+    const atOnce = passes.length - before;
+    await clock.advance(100);
+    expect([atOnce, passes.length - before]).toEqual([1, 2]);
+  });
+
   test("stops a slow start at the first failure, and tries again later and later", async () => {
     let attempts = 0;
     api.intercept = (call) => {

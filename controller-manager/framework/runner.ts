@@ -31,6 +31,9 @@ export interface Pass {
   readonly failed: boolean;
 }
 
+/** Short for whoever waits for a rollout, and long enough for a burst of changes to become one write of a status. */
+const restMs = 10;
+
 /**
  * Runs a reconciler with several workers until the signal aborts, then lets running passes end. Its requests are heard from the start;
  * passes begin when the informers are synced.
@@ -55,6 +58,8 @@ class Runner<View> {
   readonly #recorder: EventRecorder;
   /** Asked for while held. */
   readonly #waiting = new Set<string>();
+  /** When each was looked at last; monotonic. */
+  readonly #looked = new Map<string, number>();
 
   constructor(reconciler: Reconciler<View>, options: RunnerOptions, signal: AbortSignal) {
     const log = options.log.child({ controller: reconciler.name });
@@ -69,7 +74,7 @@ class Runner<View> {
   }
 
   async run(workers: number): Promise<void> {
-    const requests = this.#reconciler.requests.subscribe((key) => this.#queue.add(keyText(key)));
+    const requests = this.#reconciler.requests.subscribe((key) => this.#ask(keyText(key)));
     const stop = () => this.#queue.shutDown();
     this.#signal.addEventListener("abort", stop, { once: true });
     try {
@@ -80,6 +85,13 @@ class Runner<View> {
       requests.unsubscribe();
       await this.#recorder.stop();
     }
+  }
+
+  /** The first change is acted on at once. What follows it closely, as when ten pods get ready, is looked at together. */
+  #ask(text: string): void {
+    const rested = this.#options.clock.monotonic() - (this.#looked.get(text) ?? -Infinity);
+    if (rested >= restMs) this.#queue.add(text);
+    else this.#queue.addAfter(text, restMs - rested);
   }
 
   async #work(): Promise<void> {
@@ -107,8 +119,10 @@ class Runner<View> {
   async #pass(text: string): Promise<void> {
     const key = keyFrom(text);
     const started = this.#options.clock.monotonic();
+    this.#looked.set(text, started);
     const view = await this.#reconciler.observe(key, this.#options.client);
     if (view === undefined) {
+      this.#looked.delete(text);
       this.#queue.forget(text);
       return;
     }

@@ -55,7 +55,9 @@ export class Staleness {
 
   /** @returns whether the key is kept back now. */
   hold(key: string, outcomes: readonly Outcome[], signal: AbortSignal): boolean {
-    const expectations = outcomes.flatMap((outcome) => this.#expectation(outcome, signal)).filter((expectation) => !expectation.isMet());
+    const expectations = outcomes
+      .flatMap((outcome) => this.#expectation(outcome, signal))
+      .filter((expectation) => !expectation.isMet());
     if (expectations.length === 0) return false;
     for (const { informer } of expectations) this.#watch(informer);
     this.#held.delete(key);
