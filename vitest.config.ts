@@ -6,6 +6,8 @@ const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 export default defineConfig({
   ...shared,
   test: {
+    // Vitest leaves one processor to itself, which of two is half of them.
+    maxWorkers: "100%",
     reporters: ["default", "./scripts/closing-line-reporter.ts"],
     projects: [
       {
