@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -6,6 +5,7 @@ import type { Clock } from "#base/clock";
 import type { ProcessIdentity } from "./process-table.ts";
 import { identifyProcess, killMembers, sessionOf } from "./process-table.ts";
 import type { TerminalSize } from "./runtime.ts";
+import { spawnProcess } from "./spawn-process.ts";
 
 export interface ConmonOptions {
   readonly conmonBinary: string;
@@ -92,18 +92,13 @@ function conmonArguments(options: ConmonOptions, monitorFile: string): readonly 
 /** conmon forks and answers on descriptor 3 with one JSON line; the forked one lives on. */
 async function spawnConmon(args: readonly string[], options: ConmonOptions, diagnostics: number): Promise<Answer> {
   const { clock, limitMs } = options;
-  const child = spawn(options.conmonBinary, args, {
-    stdio: ["ignore", "ignore", diagnostics, "pipe"],
+  const child = await spawnProcess([options.conmonBinary, ...args], {
+    descriptors: ["null", "null", diagnostics, "write"],
     env: { _OCI_SYNCPIPE: "3", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    detached: true,
+    newSession: true,
   });
-  const spawned = new Promise<void>((resolve, reject) => {
-    child.once("spawn", resolve);
-    child.once("error", reject);
-  });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  await spawned;
-  const pipe = child.stdio[3] as Readable;
+  const pipe = child.pipes.get(3);
+  if (pipe === undefined) throw new Error("conmon has no pipe to answer by");
   const answered = new AbortController();
   const timeUp = clock.sleep(limitMs, answered.signal).then(
     () => "time up" as const,
@@ -112,19 +107,20 @@ async function spawnConmon(args: readonly string[], options: ConmonOptions, diag
   const line = await Promise.race([firstLine(pipe), timeUp]);
   answered.abort();
   if (line === "time up") {
-    await killUnanswered(child, options);
+    await killUnanswered(child.pid, options);
     pipe.destroy();
+    await child.end();
     throw new Error(`the runtime did not create it within ${limitMs / 1000} s and was killed`);
   }
   pipe.destroy();
-  await ended;
+  await child.end();
   return line === undefined ? { data: -1 } : (JSON.parse(line) as Answer);
 }
 
 /** The monitor has a session of its own by now; the one that it was started in is its parent's. */
-async function killUnanswered(child: ChildProcess, { bundle }: ConmonOptions): Promise<void> {
+async function killUnanswered(pid: number, { bundle }: ConmonOptions): Promise<void> {
   const monitor = Number(await readFile(join(bundle, "conmon.pid"), "utf8").catch(() => ""));
-  const sessions = [child.pid ?? 0, monitor > 0 ? await sessionOf(monitor) : undefined];
+  const sessions = [pid, monitor > 0 ? await sessionOf(monitor) : undefined];
   for (const session of sessions) if (session !== undefined && session > 0) await killMembers(session);
 }
 

@@ -1,4 +1,6 @@
-import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { spawnProcess } from "./spawn-process.ts";
 
 export interface CommandResult {
   /** Absent when a signal ended it. */
@@ -16,29 +18,36 @@ export interface CommandOptions {
 }
 
 /** Runs a program to its end. A program that cannot be started rejects; one that fails answers. */
-export function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    const [program = "", ...args] = argv;
-    const child = spawn(program, args, {
-      stdio: ["pipe", "pipe", "pipe"],
-      killSignal: "SIGKILL",
-      ...(options.cwd !== undefined && { cwd: options.cwd }),
-      ...(options.env !== undefined && { env: options.env }),
-      ...(options.signal !== undefined && { signal: options.signal }),
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    // A program may end without reading its input.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
-    child.on("error", reject);
-    child.on("close", (code) => {
-      const outputs = { stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
-      resolve(code === null ? outputs : { exitCode: code, ...outputs });
-    });
+export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const { input, cwd, env, signal } = options;
+  signal?.throwIfAborted();
+  const child = await spawnProcess(argv, {
+    descriptors: [input === undefined ? "null" : "read", "write", "write"],
+    ...(cwd !== undefined && { cwd }),
+    ...(env !== undefined && { env }),
   });
+  const kill = (): void => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
+  if (signal?.aborted === true) kill();
+  const stdin = child.pipes.get(0);
+  // A program may end without reading its input.
+  stdin?.on("error", () => undefined);
+  stdin?.end(input ?? "");
+  const [stdout, stderr] = await Promise.all([textOf(child.pipes.get(1)), textOf(child.pipes.get(2))]);
+  const exitCode = await child.end();
+  stdin?.destroy();
+  signal?.removeEventListener("abort", kill);
+  signal?.throwIfAborted();
+  return exitCode === undefined ? { stdout, stderr } : { exitCode, stdout, stderr };
+}
+
+/** Until nobody can write to it any more. */
+async function textOf(stream: Readable | undefined): Promise<string> {
+  if (stream === undefined) return "";
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await finished(stream, { writable: false }).catch(() => undefined);
+  return Buffer.concat(chunks).toString();
 }
 
 /** As `runCommand`, but what ends other than with 0 rejects, saying what the program said. @returns its output */
