@@ -45,6 +45,8 @@ export function newReplicaSetAnnotations(deployment: Deployment, existing: Annot
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !notCopied.has(key));
   const annotations = { ...existing, ...Object.fromEntries(copied) };
   const oldRevision = numberIn(existing, revisionAnnotation);
+  // What somebody else wrote there cannot be counted on.
+  if (oldRevision === undefined && (existing[revisionAnnotation] ?? "") !== "") return annotations;
   if ((oldRevision ?? 0) >= newRevision) return annotations;
   const history =
     oldRevision === undefined ? {} : { [historyAnnotation]: withRevision(existing[historyAnnotation], oldRevision) };

@@ -80,7 +80,7 @@ export function withFoundReplicaSet(conditions: Conditions, { deployment, curren
 export function withProgress(conditions: Conditions, rollout: Rollout, counts: DeploymentStatus, now: number): Conditions {
   const { deployment, current } = rollout;
   if (progressDeadline(deployment) === undefined) return without(conditions, "Progressing");
-  const known = conditionOf(deployment.status?.conditions, "Progressing");
+  const known = conditionOf(conditions, "Progressing");
   if ((counts.replicas ?? 0) === (counts.updatedReplicas ?? 0) && known?.reason === "NewReplicaSetAvailable") return conditions;
   const subject = current === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${current.metadata.name}"`;
   if (isComplete(deployment, counts)) {
@@ -88,7 +88,7 @@ export function withProgress(conditions: Conditions, rollout: Rollout, counts: D
     return setCondition(conditions, progressing("True", "NewReplicaSetAvailable", message), now);
   }
   if (hasProgressed(deployment.status ?? {}, counts)) return moved(conditions, `${subject} is progressing.`, now);
-  if (!hasTimedOut(deployment, now)) return conditions;
+  if (!hasTimedOut(conditions, deployment, now)) return conditions;
   const message = `${subject} has timed out progressing.`;
   return setCondition(conditions, progressing("False", "ProgressDeadlineExceeded", message), now);
 }
@@ -97,16 +97,18 @@ export function withProgress(conditions: Conditions, rollout: Rollout, counts: D
 export function withReplicaFailure(conditions: Conditions, { current, all }: Rollout, now: number): Conditions {
   const found = [...(current === undefined ? [] : [current]), ...all].map(failureOf).find((failure) => failure !== undefined);
   if (found === undefined) return without(conditions, "ReplicaFailure");
-  const { reason = "", message = "" } = found;
-  return setCondition(conditions, { type: "ReplicaFailure", status: "True", reason, message }, now);
+  const { status, reason = "", message = "", lastTransitionTime } = found;
+  const since = lastTransitionTime === undefined ? now : Date.parse(lastTransitionTime);
+  return setCondition(conditions, { type: "ReplicaFailure", status: status as Claim["status"], reason, message }, since);
 }
 
-/** Milliseconds until the lack of progress becomes a failure, if it may. */
+/** Milliseconds until the lack of progress becomes a failure, if it may: not of what is paused, and not of what was complete before. */
 export function untilDeadline(deployment: Deployment, counts: DeploymentStatus, now: number): number | undefined {
   const condition = conditionOf(deployment.status?.conditions, "Progressing");
   const deadline = progressDeadline(deployment);
   if (deadline === undefined || condition?.lastUpdateTime === undefined) return undefined;
-  if (isComplete(deployment, counts) || condition.reason === "ProgressDeadlineExceeded") return undefined;
+  if (isComplete(deployment, counts) || deployment.spec?.paused === true) return undefined;
+  if (condition.reason === "ProgressDeadlineExceeded" || condition.reason === "NewReplicaSetAvailable") return undefined;
   // Conditions tell whole seconds only.
   return Math.max(0, Date.parse(condition.lastUpdateTime) + deadline - now) + 1000;
 }
@@ -124,8 +126,9 @@ function moved(conditions: Conditions, message: string, now: number): Conditions
   return [...without(conditions, "Progressing"), { ...claim, lastUpdateTime, lastTransitionTime }];
 }
 
-function hasTimedOut(deployment: Deployment, now: number): boolean {
-  const condition = conditionOf(deployment.status?.conditions, "Progressing");
+/** By the conditions as they are by now: a rollout that was resumed a moment ago has its whole time before it. */
+function hasTimedOut(conditions: Conditions, deployment: Deployment, now: number): boolean {
+  const condition = conditionOf(conditions, "Progressing");
   const deadline = progressDeadline(deployment);
   if (condition === undefined || deadline === undefined) return false;
   if (condition.reason === "ProgressDeadlineExceeded") return true;

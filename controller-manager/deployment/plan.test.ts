@@ -1,116 +1,12 @@
-import type {
-  Deployment,
-  DeploymentCondition,
-  DeploymentSpec,
-  DeploymentStatus,
-  ReplicaSet,
-  ReplicaSetStatus,
-} from "#api/generated/types";
+import type { DeploymentCondition, DeploymentStatus, ReplicaSet } from "#api/generated/types";
 import type { Stored } from "#api/object";
 import { StatusError } from "#api/status";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Outcome, type Write, writesOf } from "../framework/plan.ts";
 import { maxSurge, maxUnavailable } from "./limits.ts";
+import { conditions, deployment, now, replicaSet, type SetOptions, summary, view } from "./objects.testing.ts";
 import { concludeDeployment, newReplicaSetName, planDeployment } from "./plan.ts";
-import type { DeploymentView } from "./rollout.ts";
-
-const now = Date.parse("2026-01-01T01:00:00Z");
-const template = (image: string) => ({ metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c", image }] } });
-
-function deployment(spec: Partial<DeploymentSpec> = {}, status: DeploymentStatus = {}, annotations = {}): Stored<Deployment> {
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: {
-      namespace: "default",
-      name: "web",
-      uid: "d",
-      resourceVersion: "1",
-      generation: 2,
-      creationTimestamp: "2026-01-01T00:00:00Z",
-      annotations,
-    },
-    spec: {
-      replicas: 3,
-      selector: { matchLabels: { app: "web" } },
-      template: template("v2"),
-      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } },
-      progressDeadlineSeconds: 600,
-      revisionHistoryLimit: 10,
-      ...spec,
-    },
-    status,
-  };
-}
-
-interface SetOptions {
-  readonly image?: string;
-  readonly replicas: number;
-  readonly available?: number;
-  readonly revision?: number;
-  readonly annotations?: Record<string, string>;
-  readonly created?: string;
-  readonly status?: Partial<ReplicaSetStatus>;
-  readonly owned?: boolean;
-}
-
-function replicaSet(name: string, options: SetOptions): Stored<ReplicaSet> {
-  const { image = "v2", replicas, available = replicas, revision = 1, owned = true } = options;
-  const owner = { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "d", controller: true, blockOwnerDeletion: true };
-  const labels = { app: "web", "pod-template-hash": name };
-  return {
-    metadata: {
-      namespace: "default",
-      name,
-      uid: name,
-      resourceVersion: "1",
-      generation: 1,
-      creationTimestamp: options.created ?? "2026-01-01T00:00:00Z",
-      labels,
-      annotations: {
-        "deployment.kubernetes.io/revision": `${revision}`,
-        "deployment.kubernetes.io/desired-replicas": "3",
-        "deployment.kubernetes.io/max-replicas": "4",
-        ...options.annotations,
-      },
-      ...(owned && { ownerReferences: [owner] }),
-    },
-    spec: { replicas, selector: { matchLabels: labels }, template: { ...template(image), metadata: { labels } } },
-    status: { replicas, readyReplicas: available, availableReplicas: available, observedGeneration: 1, ...options.status },
-  };
-}
-
-function view(owner: Stored<Deployment>, candidates: Stored<ReplicaSet>[], more: Partial<DeploymentView> = {}): DeploymentView {
-  return { deployment: owner, candidates, pods: new Map(), canAdopt: true, now, ...more };
-}
-
-/** `name: from → to` of each resize, and the type of everything else. */
-function summary(planned: DeploymentView): string[] {
-  return writesOf(planDeployment(planned).steps).map((write) => {
-    if (write.type === "create") return `create ${String((write.object as ReplicaSet).spec?.replicas)}`;
-    if (write.type === "update") {
-      const before = planned.candidates.find(({ metadata }) => metadata.name === write.object.metadata.name);
-      const [from, to] = [before?.spec?.replicas, (write.object as ReplicaSet).spec?.replicas];
-      return `${write.object.metadata.name}: ${String(from)} → ${String(to)}`;
-    }
-    return `${write.type} ${write.target.metadata.name}`;
-  });
-}
-
-function succeed(write: Write): Outcome {
-  return write.type === "delete"
-    ? { type: "done", write }
-    : { type: "done", write, object: (write.type === "patch" ? write.target : write.object) as Stored<ReplicaSet> };
-}
-
-function conditions(planned: DeploymentView, outcomes?: Outcome[]) {
-  const done = outcomes ?? writesOf(planDeployment(planned).steps).map(succeed);
-  const status = concludeDeployment(planned, done).status as DeploymentStatus;
-  return Object.fromEntries(
-    (status.conditions ?? []).map(({ type, status: is, reason, message }) => [type, `${is} ${reason ?? ""}: ${message ?? ""}`]),
-  );
-}
 
 const current = { "deployment.kubernetes.io/revision": "2" };
 
@@ -323,7 +219,9 @@ describe("conditions", () => {
     });
     const [write] = writesOf(planDeployment(planned).steps);
     const failed: Outcome = { type: "failed", write: write!, error: new StatusError("Forbidden", "exceeded quota") };
-    expect(conditions(planned, [failed])["Progressing"]).toBe("False ReplicaSetCreateError: exceeded quota");
+    expect(conditions(planned, [failed])["Progressing"]).toBe(
+      `False ReplicaSetCreateError: Failed to create new replica set "${name}": exceeded quota`,
+    );
   });
 
   test("of one that moves, and of one that is complete", () => {

@@ -1,10 +1,12 @@
 import { sameJson } from "#base/same-json";
-import type { DeploymentStatus, Pod, ReplicaSet } from "#api/generated/types";
+import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "#api/generated/types";
 import { compileLabelSelector } from "#api/label-selector";
 import { controllerOf, controllerRef, type KubeObject, type Stored } from "#api/object";
 import { deployments, replicaSets } from "#api/resource-type";
+import type { StatusError } from "#api/status";
 import { claim, type Claims } from "../framework/claim.ts";
-import { nothingToDo, type Outcome, type Plan, type StatusWrite, type Step, type Write } from "../framework/plan.ts";
+import { nothingToDo, type Outcome, type Plan, type StatusWrite, type Step, targetOf, type Write } from "../framework/plan.ts";
+import { isNamespaceTerminating } from "../framework/namespace-terminating.ts";
 import { isFinished } from "../framework/pods.ts";
 import { newReplicaSetAnnotations, revisionAnnotation, revisionOf, sizeAnnotations } from "./annotations.ts";
 import {
@@ -40,7 +42,7 @@ import { hashLabel, sameTemplate, templateHash } from "./template-hash.ts";
  */
 export function planDeployment(view: DeploymentView): Plan {
   const { deployment, now } = view;
-  if (deployment.metadata.deletionTimestamp !== undefined) return nothingToDo;
+  if (deployment.metadata.deletionTimestamp !== undefined || selectsAll(view)) return nothingToDo;
   const { owned, writes } = claims(view);
   if (writes.length > 0) return { steps: [{ type: "together", writes }] };
   const rollout = rolloutOf(deployment, owned);
@@ -51,6 +53,7 @@ export function planDeployment(view: DeploymentView): Plan {
 
 export function concludeDeployment(view: DeploymentView, outcomes: readonly Outcome[]): StatusWrite {
   const { deployment, now } = view;
+  if (selectsAll(view)) return { resource: deployments, object: deployment, status: observed(deployment) };
   const rollout = rolloutOf(deployment, claims(view).owned);
   const collided = isNew(view, rollout) && view.nameTakenBy !== undefined;
   const counts = countStatus(rollout, (deployment.status?.collisionCount ?? 0) + (collided ? 1 : 0));
@@ -107,11 +110,14 @@ function create(view: DeploymentView, rollout: Rollout): readonly Step[] {
   const announce = {
     about: deployment,
     ...(replicas > 0 && { done: () => scaled }),
-    failed: (error: Error) => ({
-      type: "Warning" as const,
-      reason: "ReplicaSetCreateError",
-      message: `Failed to create new replica set "${object.metadata.name ?? ""}": ${error.message}`,
-    }),
+    failed: (error: StatusError) =>
+      isWorthAWord(error)
+        ? {
+            type: "Warning" as const,
+            reason: "ReplicaSetCreateError",
+            message: createErrorMessage({ name: object.metadata.name ?? "" }, error),
+          }
+        : undefined,
   };
   return [{ type: "create", resource: replicaSets, object, announce }];
 }
@@ -227,11 +233,12 @@ function isNew({ nameTakenBy }: DeploymentView, { deployment, current }: Rollout
 /** While paused or scaled no progress is estimated, and none is expected. */
 function concludeConditions(rollout: Rollout, counts: DeploymentStatus, outcomes: readonly Outcome[], now: number): Conditions {
   const { deployment } = rollout;
-  const before = withPause(deployment.status?.conditions ?? [], deployment, now);
-  const available = withAvailability(before, deployment, counts, now);
-  if (deployment.metadata.deletionTimestamp !== undefined || deployment.spec?.paused === true || isScalingEvent(rollout)) {
-    return available;
+  const known = deployment.status?.conditions ?? [];
+  if (deployment.metadata.deletionTimestamp !== undefined) {
+    return withAvailability(withFoundReplicaSet(known, rollout, now), deployment, counts, now);
   }
+  const available = withAvailability(withPause(known, deployment, now), deployment, counts, now);
+  if (deployment.spec?.paused === true || isScalingEvent(rollout)) return withFoundReplicaSet(available, rollout, now);
   const created = withCreation(available, deployment, outcomes, now);
   const found = withFoundReplicaSet(created, rollout, now);
   // What was made just now has had no time to progress.
@@ -243,10 +250,30 @@ function concludeConditions(rollout: Rollout, counts: DeploymentStatus, outcomes
 function withCreation(conditions: Conditions, deployment: KubeObject, outcomes: readonly Outcome[], now: number): Conditions {
   const creation = outcomes.find(({ write }) => write.type === "create");
   if (creation?.type === "done") return withNewReplicaSet(conditions, deployment, creation.object?.metadata.name ?? "", now);
-  if (creation?.type === "failed" && creation.error.reason !== "AlreadyExists") {
-    return withCreateError(conditions, deployment, creation.error.message, now);
+  if (creation?.type === "failed" && isWorthAWord(creation.error)) {
+    const message = createErrorMessage(targetOf(creation.write), creation.error);
+    return withCreateError(conditions, deployment, message, now);
   }
   return conditions;
+}
+
+/** A name that is taken leads to another one; in a namespace that is going nothing is missed. */
+function isWorthAWord(error: StatusError): boolean {
+  return error.reason !== "AlreadyExists" && !isNamespaceTerminating(error);
+}
+
+function createErrorMessage(replicaSet: { readonly name: string }, error: StatusError): string {
+  return `Failed to create new replica set "${replicaSet.name}": ${error.message}`;
+}
+
+/** What stands for all pods of the namespace would take those of others. Validation refuses it; nothing is done with one that is there. */
+function selectsAll({ deployment }: DeploymentView): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = deployment.spec?.selector ?? { matchLabels: { none: "" } };
+  return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0;
+}
+
+function observed({ status, metadata }: Stored<Deployment>): DeploymentStatus {
+  return { ...status, observedGeneration: metadata.generation ?? 0 };
 }
 
 function notice(message: string) {

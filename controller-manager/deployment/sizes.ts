@@ -113,6 +113,7 @@ function proportional(rollout: Rollout, active: readonly Stored<ReplicaSet>[]): 
 }
 
 function shareOf(rollout: Rollout, replicaSet: ReplicaSet, toAdd: number, left: number): number {
+  if (left === 0) return 0;
   const fraction = fractionOf(rollout, replicaSet);
   return toAdd > 0 ? Math.min(fraction, left) : Math.max(fraction, left);
 }

@@ -15,7 +15,9 @@ export function countStatus({ deployment, current, all }: Rollout, collisionCoun
     collisionCount,
   };
   const present = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
-  return { ...present, terminatingReplicas: statusSum(all, "terminatingReplicas") };
+  // As long as one of them does not say, nobody knows.
+  const isKnown = all.every(({ status }) => status?.terminatingReplicas !== undefined);
+  return { ...present, ...(isKnown && { terminatingReplicas: statusSum(all, "terminatingReplicas") }) };
 }
 
 /** Everything is as the spec wants it, and only so. */

@@ -4,6 +4,7 @@ import { controllerRef, type KubeObject, type Stored } from "#api/object";
 import { pods as podType, replicaSets } from "#api/resource-type";
 import type { StatusError } from "#api/status";
 import { claim } from "../framework/claim.ts";
+import { isNamespaceTerminating } from "../framework/namespace-terminating.ts";
 import { failures, nothingToDo, type Outcome, type Plan, type StatusWrite, type Write } from "../framework/plan.ts";
 import { availableIn, isActive, isReady } from "../framework/pods.ts";
 import { isTerminating, replicaSetStatus } from "./status.ts";
@@ -105,11 +106,6 @@ function failureOf(outcomes: readonly Outcome[]) {
     reason: first.write.type === "delete" ? ("FailedDelete" as const) : ("FailedCreate" as const),
     message: first.error.message,
   };
-}
-
-/** The pods' namespace is going, and this ReplicaSet with it: not worth a word. */
-function isNamespaceTerminating(error: StatusError): boolean {
-  return error.details.causes?.some((cause) => cause.reason === "NamespaceTerminating") ?? false;
 }
 
 function normal(reason: string, message: string) {
