@@ -13,6 +13,7 @@ import type { Prober } from "./probes/run-probe.ts";
 import type { RuntimeState } from "./runtime-state.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { PodVolumes } from "./volumes/pod-volumes.ts";
+import type { Turns } from "./turns.ts";
 import type { TokenSource } from "./volumes/token-source.ts";
 
 export type EventType = "Normal" | "Warning";
@@ -43,6 +44,8 @@ export interface AgentParts {
   readonly prober: Prober;
   readonly dns: DnsSettings;
   readonly machine: Machine;
+  /** For the steps of starting pods. */
+  readonly turns: Turns;
   readonly record: RecordEvent;
   readonly clock: Clock;
   readonly random: Random;

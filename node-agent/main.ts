@@ -21,6 +21,7 @@ import { RuntimeState } from "./runtime-state.ts";
 import { imagesWithDeadlines } from "./images/deadlines.ts";
 import { runtimeWithDeadlines } from "./runtime/deadlines.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
+import { Turns } from "./turns.ts";
 import { podVolumes, type PodVolumes } from "./volumes/pod-volumes.ts";
 import { tokenSource } from "./volumes/token-source.ts";
 
@@ -74,6 +75,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
   const recorder = new EventRecorder({ ...options, component: "kubelet", host: nodeName });
   const source = configSource({ client, clock });
   const tokens = tokenSource({ client, clock, random });
+  const machine = options.machine ?? (await readMachine(stateDirectory));
   const parts: AgentParts = {
     ...options,
     signal,
@@ -88,7 +90,8 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     prober: options.prober ?? networkProber(runtime),
     evictionThresholds: options.evictionThresholds ?? defaultThresholds,
     observeMachine: options.observeMachine ?? (() => observeMachine(stateDirectory, options.imageDirectory)),
-    machine: options.machine ?? (await readMachine(stateDirectory)),
+    machine,
+    turns: new Turns({ clock, atOnce: startsPerCpu * machine.cpus }),
     dns: {
       ...(clusterDns !== undefined && { clusterDns }),
       clusterDomain: options.clusterDomain ?? "cluster.local",
@@ -102,6 +105,9 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<void> {
     if (!signal.aborted) throw error;
   }
 }
+
+/** One waits for a program or a disk while another is at work. */
+const startsPerCpu = 2;
 
 /** `crun` of `crun://1.8.1`. */
 async function nameOf(runtime: ContainerRuntime): Promise<string> {

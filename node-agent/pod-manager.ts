@@ -11,8 +11,6 @@ import { specOf, type StoredPod } from "./pod-spec.ts";
 import { classCgroup, classResources } from "./resources.ts";
 import { fingerprints } from "./runtime-state.ts";
 
-/** So many pods are worked on at the same time. */
-const passesAtOnce = 16;
 /** The runtime is looked at anew at least that often, whether or not it announced anything (upstream: PLEG relist). */
 const relistMs = 5000;
 const remnantsEveryMs = 60_000;
@@ -59,12 +57,7 @@ export class PodManager {
     const running = this.#informer.run(signal);
     try {
       await this.#informer.synced(signal);
-      await Promise.all([
-        this.#relistForEver(),
-        this.#followRuntime(),
-        this.#endRemnantsForEver(),
-        ...Array.from({ length: passesAtOnce }, () => this.#work()),
-      ]);
+      await Promise.all([this.#relistForEver(), this.#followRuntime(), this.#endRemnantsForEver(), this.#work()]);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -97,11 +90,18 @@ export class PodManager {
     return worker;
   }
 
+  /** All that want it at the same time, each pod in passes of its own one after the other: a pod that hangs keeps up no other. */
   async #work(): Promise<void> {
+    const passes = new Set<Promise<void>>();
     for (let uid = await this.#queue.take(); uid !== undefined; uid = await this.#queue.take()) {
-      await this.#pass(uid);
-      this.#queue.done(uid);
+      const key = uid;
+      const pass = this.#pass(key).finally(() => {
+        this.#queue.done(key);
+        passes.delete(pass);
+      });
+      passes.add(pass);
     }
+    await Promise.all(passes);
   }
 
   async #pass(uid: string): Promise<void> {

@@ -113,13 +113,33 @@ export class PodWorker {
     this.#probes.stop();
   }
 
+  /** Steps of a start wait their turn, and what is there is looked at again after that. */
   async pass(): Promise<PassResult> {
-    const { log } = this.#parts;
+    const first = await this.#look();
+    const progress = startOf(first.plan);
+    if (progress === undefined) return this.#act(first);
+    const { turns } = this.#parts;
+    const mustWait = !turns.isFree;
+    const endTurn = await turns.take(progress);
+    try {
+      return await this.#act(mustWait ? await this.#look() : first);
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** What there is, what is to be done, and what of it the API is told. */
+  async #look(): Promise<Look> {
     const view = await this.#observe();
     const plan = planPod({ ...view, containers: this.#endings.inSteadyTime(view.containers, view.now) });
     if (plan.verdict !== undefined && this.#verdict === undefined && !isFinished(view.pod)) this.#tellRefusal(view.pod);
     this.#verdict = plan.verdict ?? this.#verdict;
     await this.#report(view, plan);
+    return { view, plan };
+  }
+
+  async #act({ view, plan }: Look): Promise<PassResult> {
+    const { log } = this.#parts;
     let acted = false;
     try {
       for (const action of plan.actions) {
@@ -452,6 +472,19 @@ export class PodWorker {
     return currentSandbox(sandboxes)?.ip ?? "";
   }
 }
+
+interface Look {
+  readonly view: PodView;
+  readonly plan: PodPlan;
+}
+
+/** How far a start is that goes on now; undefined: nothing is started. */
+function startOf({ actions }: PodPlan): number | undefined {
+  const steps = actions.map(({ type }) => startSteps.indexOf(type)).filter((step) => step !== -1);
+  return steps.length === 0 ? undefined : Math.max(...steps);
+}
+
+const startSteps: readonly PodAction["type"][] = ["set up", "run sandbox", "start"];
 
 const inBackground: ReadonlySet<PodAction["type"]> = new Set(["fetch image", "stop", "post start"] as const);
 
