@@ -26,6 +26,7 @@ interface PodOptions {
   readonly phase?: string;
   readonly readyFor?: number;
   readonly restarts?: number;
+  readonly sidecarRestarts?: number;
   readonly age?: number;
   readonly cost?: string;
   readonly deleting?: boolean;
@@ -39,7 +40,10 @@ function pod(name: string, options: PodOptions = {}): Stored<Pod> {
   const at = (seconds: number) => new Date(now - seconds * 1000).toISOString();
   const containers = [{ name: "c", image: "i", imageID: "", ready: true, restartCount: restarts }];
   const conditions = readyFor === undefined ? [] : [{ type: "Ready", status: "True", lastTransitionTime: at(readyFor) }];
-  const status: PodStatus = { phase, conditions, containerStatuses: containers };
+  const { sidecarRestarts } = options;
+  const sidecar = { name: "s", image: "i", imageID: "", ready: true, restartCount: sidecarRestarts ?? 0 };
+  const sidecars = sidecarRestarts === undefined ? {} : { initContainerStatuses: [sidecar] };
+  const status: PodStatus = { phase, conditions, containerStatuses: containers, ...sidecars };
   return {
     metadata: {
       namespace: "default",
@@ -52,7 +56,7 @@ function pod(name: string, options: PodOptions = {}): Stored<Pod> {
       ...(options.cost !== undefined && { annotations: { "controller.kubernetes.io/pod-deletion-cost": options.cost } }),
       ...(options.deleting === true && { deletionTimestamp: at(0) }),
     },
-    spec: { containers: [], ...(node !== "" && { nodeName: node }) },
+    spec: { containers: [], initContainers: [{ name: "s", restartPolicy: "Always" }], ...(node !== "" && { nodeName: node }) },
     status,
   };
 }
@@ -111,6 +115,9 @@ describe("a ReplicaSet", () => {
       pod("dying-orphan", { owned: false, deleting: true }),
       pod("unselected", { owned: false, labels: {} }),
       pod("lost", { labels: { app: "other" } }),
+      pod("ended", { owned: false, phase: "Succeeded" }),
+      pod("lost and ended", { labels: { app: "other" }, phase: "Failed" }),
+      pod("lost and going", { labels: { app: "other" }, deleting: true }),
     ];
     const planned = view(replicaSet(1), strangers);
     expect(summary(planned)).toEqual(["patch orphan", "patch lost"]);
@@ -132,6 +139,8 @@ describe("the first pod to go", () => {
     ["costs less", { readyFor: 5000, cost: "-10" }, { readyFor: 1 }],
     ["has been ready for a shorter time", { readyFor: 1, age: 5000 }, { readyFor: 500, age: 5000 }],
     ["restarted more often", { readyFor: 50, restarts: 3 }, { readyFor: 50 }],
+    ["has a sidecar that restarted more often", { readyFor: 50, sidecarRestarts: 3 }, { readyFor: 50, sidecarRestarts: 1 }],
+    ["restarted more often in its containers, whatever its sidecars did", { restarts: 1 }, { sidecarRestarts: 9 }],
     ["is younger", { readyFor: 1, age: 1 }, { readyFor: 1, age: 5000 }],
   ])("%s", (_why, loser, winner) => {
     // The names would decide the other way round.
@@ -142,6 +151,16 @@ describe("the first pod to go", () => {
     const own = [pod("a", { node: "n1", readyFor: 9000 }), pod("z", { node: "n2", readyFor: 9000 })];
     const sibling = { ...pod("sibling", { node: "n2" }), metadata: { ...pod("sibling").metadata, ownerReferences: [] } };
     expect(summary(view(replicaSet(1), own, [...own, sibling]))).toEqual(["delete z"]);
+  });
+
+  test("is chosen by uid when both are ready for about as long, whatever restarted", () => {
+    const pods = [pod("a", { readyFor: 45 }), pod("z", { readyFor: 40, restarts: 5 })];
+    expect(summary(view(replicaSet(1), pods))).toEqual(["delete a"]);
+  });
+
+  test("says so by no number that is none: its cost counts as nothing", () => {
+    const pods = [pod("a", { cost: "-1" }), pod("z", { cost: "-05" })];
+    expect(summary(view(replicaSet(1), pods))).toEqual(["delete a"]);
   });
 
   test("is chosen by uid when ages are of one magnitude", () => {

@@ -1,6 +1,6 @@
 import type { Pod, ReplicaSet } from "#api/generated/types";
 import { compileLabelSelector } from "#api/label-selector";
-import { controllerRef, type KubeObject, type Stored } from "#api/object";
+import { controllerOf, controllerRef, type KubeObject, type Stored } from "#api/object";
 import { pods as podType, replicaSets } from "#api/resource-type";
 import type { StatusError } from "#api/status";
 import { claim } from "../framework/claim.ts";
@@ -26,9 +26,8 @@ const burst = 500;
 export function planReplicaSet(view: ReplicaSetView): Plan {
   const { replicaSet } = view;
   if (replicaSet.metadata.deletionTimestamp !== undefined) return nothingToDo;
-  const { owned, writes } = claims(view);
+  const { owned: active, writes } = claims(view);
   if (writes.length > 0) return { steps: [{ type: "together", writes }] };
-  const active = owned.filter(isActive);
   const missing = (replicaSet.spec?.replicas ?? 1) - active.length;
   if (missing > 0) return { steps: [{ type: "slowStart", writes: creations(replicaSet, Math.min(missing, burst)) }] };
   if (missing < 0) return { steps: [{ type: "together", writes: deletions(view, active, Math.min(-missing, burst)) }] };
@@ -37,16 +36,28 @@ export function planReplicaSet(view: ReplicaSetView): Plan {
 
 export function concludeReplicaSet(view: ReplicaSetView, outcomes: readonly Outcome[]): StatusWrite {
   const { replicaSet, now } = view;
-  const { owned } = claims(view);
+  const { owned: active, terminating } = claims(view);
   const failure = failureOf(outcomes);
-  const terminating = owned.filter(isTerminating).length;
-  const status = replicaSetStatus({ replicaSet, active: owned.filter(isActive), terminating, now, ...(failure && { failure }) });
+  const status = replicaSetStatus({ replicaSet, active, terminating, now, ...(failure && { failure }) });
   return { resource: replicaSets, object: replicaSet, status };
 }
 
+/** Who has ended, or is about to, is neither adopted nor let go. */
 function claims({ replicaSet, candidates, canAdopt }: ReplicaSetView) {
   const selector = compileLabelSelector(replicaSet.spec?.selector);
-  return claim({ owner: replicaSet, ownerType: replicaSets, selector, candidates, childType: podType, canAdopt });
+  const active = candidates.filter(isActive);
+  const claimed = claim({
+    owner: replicaSet,
+    ownerType: replicaSets,
+    selector,
+    candidates: active,
+    childType: podType,
+    canAdopt,
+  });
+  const terminating = candidates.filter(
+    (pod) => isTerminating(pod) && controllerOf(pod)?.uid === replicaSet.metadata.uid && selector.matches(pod.metadata.labels),
+  );
+  return { ...claimed, terminating: terminating.length };
 }
 
 function creations(replicaSet: Stored<ReplicaSet>, count: number): readonly Write[] {

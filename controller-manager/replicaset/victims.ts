@@ -17,16 +17,16 @@ export function chooseVictims(
   if (count >= pods.length) return pods;
   const crowd = podsPerNode(related);
   const crowdOf = (pod: Pod) => crowd.get(pod.spec?.nodeName ?? "") ?? 0;
-  const criteria: readonly ((left: Stored<Pod>, right: Stored<Pod>) => number)[] = [
+  const criteria: readonly Criterion[] = [
     by((pod) => ((pod.spec?.nodeName ?? "") === "" ? 0 : 1)),
     by(phaseRank),
     by((pod) => (isReady(pod) ? 1 : 0)),
     by(costOf),
     by((pod) => -crowdOf(pod)),
-    (left, right) => (isReady(left) && isReady(right) ? compareAges(readySince(left), readySince(right), now) : 0),
+    byAge((pod) => (isReady(pod) ? (readySince(pod) ?? "unknown") : "none"), now),
     by((pod) => -restartsOf(pod)),
-    (left, right) => compareAges(createdAt(left), createdAt(right), now),
-    (left, right) => (left.metadata.uid < right.metadata.uid ? -1 : 1),
+    by((pod) => -sidecarRestartsOf(pod)),
+    byAge(createdAt, now),
   ];
   const compare = (left: Stored<Pod>, right: Stored<Pod>) => {
     for (const criterion of criteria) {
@@ -38,8 +38,21 @@ export function chooseVictims(
   return pods.toSorted(compare).slice(0, count);
 }
 
-function by(rank: (pod: Stored<Pod>) => number) {
-  return (left: Stored<Pod>, right: Stored<Pod>) => rank(left) - rank(right);
+type Criterion = (left: Stored<Pod>, right: Stored<Pod>) => number;
+
+function by(rank: (pod: Stored<Pod>) => number): Criterion {
+  return (left, right) => rank(left) - rank(right);
+}
+
+/** Younger first, and before all others who has no time at all. Two that differ by less than an order of magnitude are as good as drawn. */
+function byAge(since: (pod: Stored<Pod>) => number | "unknown" | "none", now: number): Criterion {
+  return (left, right) => {
+    const [leftSince, rightSince] = [since(left), since(right)];
+    if (leftSince === rightSince || leftSince === "none" || rightSince === "none") return 0;
+    if (leftSince === "unknown") return -1;
+    if (rightSince === "unknown") return 1;
+    return magnitude(leftSince, now) - magnitude(rightSince, now) || (left.metadata.uid < right.metadata.uid ? -1 : 1);
+  };
 }
 
 function phaseRank({ status }: Pod): number {
@@ -65,16 +78,18 @@ function restartsOf({ status }: Pod): number {
   return Math.max(0, ...(status?.containerStatuses ?? []).map((container) => container.restartCount));
 }
 
-function createdAt({ metadata }: Stored<Pod>): number {
-  return Date.parse(metadata.creationTimestamp);
+function sidecarRestartsOf({ spec, status }: Pod): number {
+  const sidecars = new Set(
+    (spec?.initContainers ?? []).flatMap(({ name, restartPolicy }) => (restartPolicy === "Always" ? name : [])),
+  );
+  const own = (status?.initContainerStatuses ?? []).filter(({ name }) => sidecars.has(name));
+  return Math.max(0, ...own.map(({ restartCount }) => restartCount));
 }
 
-/** Younger first; one that has no time at all is the youngest. */
-function compareAges(left: number | undefined, right: number | undefined, now: number): number {
-  return magnitude(left, now) - magnitude(right, now);
+function createdAt({ metadata }: Stored<Pod>): number | "unknown" {
+  return metadata.creationTimestamp === "" ? "unknown" : Date.parse(metadata.creationTimestamp);
 }
 
-function magnitude(since: number | undefined, now: number): number {
-  if (since === undefined || since >= now) return -1;
-  return Math.floor(Math.log2((now - since) * 1e6));
+function magnitude(since: number, now: number): number {
+  return since >= now ? -1 : Math.floor(Math.log2((now - since) * 1e6));
 }
