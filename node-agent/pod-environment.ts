@@ -1,4 +1,5 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AgentDirectories, AgentParts } from "./agent-parts.ts";
 import { type MountedVolume, subPathOf } from "./container-config.ts";
@@ -51,8 +52,8 @@ export class PodEnvironment {
       ...podResources(pod),
       ...(podPidsLimit !== undefined && { pidsLimit: podPidsLimit }),
     });
-    await mkdir(this.podDirectory(pod), { recursive: true, mode: 0o750 });
-    await mkdir(this.logDirectory(pod), { recursive: true });
+    mkdirSync(this.podDirectory(pod), { recursive: true, mode: 0o750 });
+    mkdirSync(this.logDirectory(pod), { recursive: true });
     this.#volumes = await volumes.setUp(this.facts(pod, podIP), this.podDirectory(pod), volumesChanged);
   }
 
@@ -106,8 +107,8 @@ export class PodEnvironment {
     await writeIfChanged(join(folder, "hostname"), `${this.#hostname(pod)}\n`);
     await writeIfChanged(join(folder, "resolv.conf"), resolvConf(pod, dns));
     const terminationLog = this.terminationLog(pod, container.name, attempt);
-    await mkdir(join(terminationLog, ".."), { recursive: true });
-    await writeFile(terminationLog, "", { mode: 0o666 });
+    mkdirSync(dirname(terminationLog), { recursive: true });
+    writeFileSync(terminationLog, "", { mode: 0o666 });
     const readOnly = container.securityContext?.readOnlyRootFilesystem ?? false;
     return [
       { hostPath: join(folder, "etc-hosts"), containerPath: "/etc/hosts", readOnly },

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type StoredPod, specOf } from "./pod-spec.ts";
 
@@ -119,14 +119,24 @@ function unique(values: readonly string[]): string[] {
   return [...new Set(values)];
 }
 
-/** Replaces the file only when its content changes, in place of the same name. */
+/** Replaces the file only when its content changes, in place of the same name. Its folder is there; files are small. */
 export async function writeIfChanged(path: string, content: string, mode = 0o644): Promise<void> {
-  const before = await readFile(path, "utf8").catch(() => undefined);
+  const before = textOf(path);
   if (before === content) return;
-  await mkdir(dirname(path), { recursive: true });
   // A bind mount holds the file, not its name: what is mounted already must be rewritten, not replaced.
-  if (before !== undefined) return writeFile(path, content, { mode });
+  if (before !== undefined) {
+    writeFileSync(path, content, { mode });
+    return;
+  }
   const fresh = join(dirname(path), `.new-${path.slice(path.lastIndexOf("/") + 1)}`);
-  await writeFile(fresh, content, { mode });
-  await rename(fresh, path);
+  writeFileSync(fresh, content, { mode });
+  renameSync(fresh, path);
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }

@@ -1,8 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { ContainerResources } from "../runtime/runtime.ts";
-import { childGroups, flatKey, killGroup, readCgroupFile, removeGroup, writeCgroupFile } from "./cgroup-files.ts";
+import { childGroups, flatKey, killGroup, makeGroup, readCgroupFile, removeGroup, writeCgroupFile } from "./cgroup-files.ts";
 import type { CgroupUsage, MachineCgroups } from "./cgroups.ts";
 
 /** One mounted hierarchy. `controllers` is empty for a named one (`name=systemd`), where runtimes leave folders too. */
@@ -35,7 +35,7 @@ export class CgroupsV1 implements MachineCgroups {
 
   async ensure(path: string, resources: ContainerResources): Promise<void> {
     for (const { mountPoint, controllers } of this.#hierarchies) {
-      await mkdir(join(mountPoint, path), { recursive: true });
+      makeGroup(join(mountPoint, path));
       if (controllers.includes("cpuset")) await this.#initializeCpuset(mountPoint, path);
     }
     await this.#limit(path, resources);
@@ -99,13 +99,19 @@ export class CgroupsV1 implements MachineCgroups {
   /** A cpuset takes no process before it has CPUs and memory nodes: take the parent's, from the top down. */
   async #initializeCpuset(mountPoint: string, path: string): Promise<void> {
     const folder = join(mountPoint, path);
-    if (path === "/") return;
+    if (path === "/" || (await this.#hasCpuset(folder))) return;
     await this.#initializeCpuset(mountPoint, dirname(path));
     for (const file of ["cpuset.cpus", "cpuset.mems"]) {
       const own = await readCgroupFile(join(folder, file));
       const parents = await readCgroupFile(join(dirname(folder), file));
       if (own?.trim() === "" && parents !== undefined) await writeCgroupFile(join(folder, file), parents.trim());
     }
+  }
+
+  async #hasCpuset(folder: string): Promise<boolean> {
+    for (const file of ["cpuset.cpus", "cpuset.mems"])
+      if ((await readCgroupFile(join(folder, file)))?.trim() === "") return false;
+    return true;
   }
 
   #folder(controller: string, path: string): string | undefined {

@@ -1,8 +1,16 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { ContainerResources } from "../runtime/runtime.ts";
-import { childGroups, flatKey, isGone, killGroup, readCgroupFile, removeGroup, writeCgroupFile } from "./cgroup-files.ts";
+import {
+  childGroups,
+  flatKey,
+  isGone,
+  killGroup,
+  makeGroup,
+  readCgroupFile,
+  removeGroup,
+  writeCgroupFile,
+} from "./cgroup-files.ts";
 import type { CgroupUsage, MachineCgroups } from "./cgroups.ts";
 import { handOnControllers } from "./controllers-v2.ts";
 
@@ -74,7 +82,7 @@ export class CgroupsV2 implements MachineCgroups {
     for (const name of path.split("/").filter((part) => part !== "")) {
       await handOnControllers(folder, { isMountPoint: folder === this.#mountPoint });
       folder = join(folder, name);
-      await mkdir(folder, { recursive: true });
+      makeGroup(folder);
     }
   }
 }

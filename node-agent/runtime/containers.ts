@@ -1,4 +1,5 @@
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -219,8 +220,8 @@ export class Containers {
       grantable,
       lowestOomScoreAdj: await lowestOomScoreAdj(grantable),
     });
-    await makeFolderInRootfs(rootfs, spec.process.cwd);
-    await writeFile(join(folder, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+    makeFolderInRootfs(rootfs, spec.process.cwd);
+    writeFileSync(join(folder, "config.json"), JSON.stringify(spec), { mode: 0o600 });
   }
 
   /** The process namespace of another container. @throws RuntimeError when that is gone */
@@ -244,7 +245,7 @@ export class Containers {
     const { oci, exits, conmonBinary, records } = this.#options;
     const { stdin } = record.config;
     const logFile = join(sandbox.config.logDirectory, record.config.logPath);
-    await mkdir(dirname(logFile), { recursive: true, mode: 0o755 });
+    mkdirSync(dirname(logFile), { recursive: true, mode: 0o755 });
     return createUnderConmon({
       conmonBinary,
       runtimeBinary: oci.binary,

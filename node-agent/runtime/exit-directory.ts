@@ -1,5 +1,5 @@
-import { watch } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdirSync, watch } from "node:fs";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 
@@ -22,7 +22,7 @@ export class ExitDirectory {
 
   /** Of whom there is an exit code: one look for all of them. */
   async ids(): Promise<ReadonlySet<string>> {
-    return new Set(await readdir(this.path));
+    return new Set(readdirSync(this.path));
   }
 
   async read(id: string): Promise<{ code: number; finishedAt: number } | undefined> {

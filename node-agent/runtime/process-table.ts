@@ -1,4 +1,5 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 
 /** A process, safe against the reuse of its number: `startTime` is field 22 of /proc/PID/stat, in clock ticks since boot. */
 export interface ProcessIdentity {
@@ -69,9 +70,10 @@ export function parseStat(text: string): Stat {
   return { state: fields[0] ?? "", parent: Number(fields[1]), session: Number(fields[3]), startTime: Number(fields[19]) };
 }
 
+/** The kernel makes it up in less time than another thread would take to be woken for it. */
 async function readStat(pid: number): Promise<Stat | undefined> {
   try {
-    return parseStat(await readFile(`/proc/${pid}/stat`, "utf8"));
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return undefined;
   }

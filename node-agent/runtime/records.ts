@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "#base/logger";
@@ -97,7 +98,7 @@ export class RecordStore<T extends { readonly id: string }> {
   }
 
   async #write(record: T): Promise<T> {
-    await mkdir(this.folderOf(record.id), { recursive: true, mode: 0o700 });
+    if (!this.#records.has(record.id)) mkdirSync(this.folderOf(record.id), { recursive: true, mode: 0o700 });
     await writeJsonFile(this.#fileOf(record.id), record);
     this.#records.set(record.id, record);
     return record;

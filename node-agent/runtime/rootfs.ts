@@ -1,4 +1,5 @@
-import { lstat, mkdir, readFile, readlink, rm, statfs } from "node:fs/promises";
+import { existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
+import { readFile, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runChecked } from "./run-command.ts";
 import { mount, SyscallError, unmount } from "./syscalls.ts";
@@ -13,8 +14,8 @@ const longestMountOptions = 4095;
 export async function mountRootfs({ folder, layers }: { folder: string; layers: readonly string[] }): Promise<string> {
   const [rootfs, upper, work] = [join(folder, "rootfs"), join(folder, "upper"), join(folder, "work")];
   unmount(rootfs);
-  await Promise.all([upper, work].map((path) => rm(path, { recursive: true, force: true })));
-  await Promise.all([rootfs, upper, work].map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
+  for (const path of [upper, work]) if (existsSync(path)) await rm(path, { recursive: true, force: true });
+  for (const path of [rootfs, upper, work]) mkdirSync(path, { recursive: true, mode: 0o755 });
   const base = dirname(layers[0] ?? "/");
   const options = (lower: readonly string[]) => `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}`;
   const data = options(layers);
@@ -36,7 +37,7 @@ export function unmountRootfs(folder: string): void {
  * Where `path` leads inside `root`, with every symbolic link taken as the container would: an image's link to `/` or `..` never
  * leaves the root. The last parts may not exist. @throws Error when links go round in circles
  */
-async function resolveInRoot(root: string, path: string): Promise<string> {
+function resolveInRoot(root: string, path: string): string {
   let pending = path.split("/");
   let resolved: readonly string[] = [];
   for (let links = 0; pending.length > 0;) {
@@ -47,7 +48,7 @@ async function resolveInRoot(root: string, path: string): Promise<string> {
       resolved = resolved.slice(0, -1);
       continue;
     }
-    const target = await linkTarget(join(root, ...resolved, part));
+    const target = linkTarget(join(root, ...resolved, part));
     if (target === undefined) {
       resolved = [...resolved, part];
       continue;
@@ -61,12 +62,12 @@ async function resolveInRoot(root: string, path: string): Promise<string> {
 
 /** Empty when the image has no such file. */
 export async function readFromRootfs(root: string, path: string): Promise<string> {
-  const file = await resolveInRoot(root, path);
-  return (await lstat(file).catch(() => undefined))?.isFile() === true ? readFile(file, "utf8") : "";
+  const file = resolveInRoot(root, path);
+  return isFile(file) ? readFile(file, "utf8") : "";
 }
 
-export async function makeFolderInRootfs(root: string, path: string): Promise<void> {
-  await mkdir(await resolveInRoot(root, path), { recursive: true, mode: 0o755 });
+export function makeFolderInRootfs(root: string, path: string): void {
+  mkdirSync(resolveInRoot(root, path), { recursive: true, mode: 0o755 });
 }
 
 function mountOverlay(rootfs: string, data: string): void {
@@ -90,9 +91,17 @@ async function mountWithShortNames(
   await runChecked(["mount", "-t", "overlay", "-o", options(short), "overlay", rootfs], { cwd: base });
 }
 
-async function linkTarget(path: string): Promise<string | undefined> {
+function isFile(path: string): boolean {
   try {
-    return await readlink(path);
+    return lstatSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
-import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { hasPause, startPause, stopPause } from "./pause.ts";
 import { runChecked } from "./run-command.ts";
@@ -43,22 +44,21 @@ export async function makeNamespaces(
   enter: (pid: number) => Promise<void>,
 ): Promise<void> {
   await removeNamespaces(paths);
-  await mkdir(paths.folder, { recursive: true, mode: 0o711 });
+  mkdirSync(paths.folder, { recursive: true, mode: 0o711 });
   const files = [paths.network, paths.ipc, paths.uts, paths.pid].filter((path) => path !== undefined);
-  await Promise.all([
-    ...files.map((path) => writeFile(path, "")),
-    writeFile(paths.hostnameFile, `${config.hostname}\n`, { mode: 0o644 }),
-  ]);
+  for (const path of files) writeFileSync(path, "");
+  writeFileSync(paths.hostnameFile, `${config.hostname}\n`, { mode: 0o644 });
   const sysctls = Object.entries(config.sysctls ?? {}).flat();
   await runChecked(["unshare", ...unshareFlags(paths), "sh", "-c", inSandbox(config), "sh", config.hostname, ...sysctls]);
   if (paths.pid !== undefined) await startPause(paths.folder, paths.pid, enter);
   if (config.hostIpc === true) return;
-  await mkdir(paths.sharedMemory, { recursive: true });
+  mkdirSync(paths.sharedMemory, { recursive: true });
   const flags = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
   mount("shm", paths.sharedMemory, "tmpfs", flags, "mode=1777,size=65536k");
 }
 
 export async function removeNamespaces(paths: SandboxPaths): Promise<void> {
+  if (!existsSync(paths.folder)) return;
   await stopPause(paths.folder);
   for (const name of ["net", "ipc", "uts", "pid", "shm"]) unmount(join(paths.folder, name));
   await rm(paths.folder, { recursive: true, force: true });

@@ -138,10 +138,10 @@ function spawned(pid: number, pipes: ReadonlyMap<number, Socket>): SpawnedProces
     },
     end: async () => {
       const status: [number] = [0];
-      for (;;) {
+      while ((await waitInThread(pid, status)) !== pid) {
         const found = waitCall(pid, status, noHang);
         check(`waitpid ${pid}`, found);
-        if (found === pid || (await waitInThread(pid, status)) === pid) break;
+        if (found === pid) break;
       }
       hasEnded = true;
       const endedBySignal = (status[0] & 0x7f) !== 0;

@@ -1,4 +1,16 @@
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface ProjectedFile {
@@ -19,6 +31,9 @@ const dataLink = "..data";
  * Puts files below `folder` so that readers see all of the old or all of the new: they lie in a folder of their own, `..data` is
  * a link to it that is swapped at once, and each name is a link through `..data` (upstream: AtomicWriter).
  *
+ * All of it at once and in this thread: the files are small (a ConfigMap has a mebibyte at most), most lie in memory, and a turn of
+ * another thread for each call would take longer than the calls.
+ *
  * @returns whether anything changed
  */
 export async function writeAtomically(
@@ -26,51 +41,69 @@ export async function writeAtomically(
   files: ReadonlyMap<string, ProjectedFile>,
   { fsGroup }: AtomicWriteOptions = {},
 ): Promise<boolean> {
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, fsGroup === undefined ? 0o755 : 0o2775);
-  if (fsGroup !== undefined) await chown(folder, -1, fsGroup);
-  const previous = await readlink(join(folder, dataLink)).catch(() => undefined);
-  if (previous !== undefined && (await holds(join(folder, previous), files))) return false;
-  const fresh = await mkdtemp(join(folder, "..data-"));
-  await chmod(fresh, 0o755);
-  for (const [path, file] of files) await writeProjected(fresh, path, file, fsGroup);
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, fsGroup === undefined ? 0o755 : 0o2775);
+  if (fsGroup !== undefined) chownSync(folder, -1, fsGroup);
+  const previous = linkTarget(join(folder, dataLink));
+  if (previous !== undefined && holds(join(folder, previous), files)) return false;
+  const fresh = mkdtempSync(join(folder, "..data-"));
+  chmodSync(fresh, 0o755);
+  for (const [path, file] of files) writeProjected(fresh, path, file, fsGroup);
   const link = join(folder, "..data_tmp");
-  await rm(link, { force: true });
-  await symlink(fresh.slice(folder.length + 1), link);
-  await rename(link, join(folder, dataLink));
-  await linkNames(folder, files);
-  if (previous !== undefined) await rm(join(folder, previous), { recursive: true, force: true });
+  rmSync(link, { force: true });
+  symlinkSync(fresh.slice(folder.length + 1), link);
+  renameSync(link, join(folder, dataLink));
+  linkNames(folder, files);
+  if (previous !== undefined) rmSync(join(folder, previous), { recursive: true, force: true });
   return true;
 }
 
-async function writeProjected(
-  folder: string,
-  path: string,
-  { content, mode, user }: ProjectedFile,
-  fsGroup?: number,
-): Promise<void> {
+function writeProjected(folder: string, path: string, { content, mode, user }: ProjectedFile, fsGroup?: number): void {
   const target = join(folder, path);
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, content, { mode: 0o600 });
-  if (fsGroup !== undefined || user !== undefined) await chown(target, user ?? -1, fsGroup ?? -1);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, content, { mode: 0o600 });
+  if (fsGroup !== undefined || user !== undefined) chownSync(target, user ?? -1, fsGroup ?? -1);
   // A group that owns the volume may read what its owner may.
-  await chmod(target, fsGroup === undefined ? mode : mode | ((mode & 0o400) >> 3));
+  chmodSync(target, fsGroup === undefined ? mode : mode | ((mode & 0o400) >> 3));
 }
 
 /** One link for the first part of each path; those of files that are gone are removed. */
-async function linkNames(folder: string, files: ReadonlyMap<string, ProjectedFile>): Promise<void> {
+function linkNames(folder: string, files: ReadonlyMap<string, ProjectedFile>): void {
   const wanted = new Set([...files.keys()].map((path) => path.split("/")[0] ?? ""));
-  const present = (await readdir(folder)).filter((name) => !name.startsWith(".."));
-  for (const name of present) if (!wanted.has(name)) await rm(join(folder, name), { force: true });
-  for (const name of wanted) if (!present.includes(name)) await symlink(join(dataLink, name), join(folder, name));
+  const present = readdirSync(folder).filter((name) => !name.startsWith(".."));
+  for (const name of present) if (!wanted.has(name)) rmSync(join(folder, name), { force: true });
+  for (const name of wanted) if (!present.includes(name)) symlinkSync(join(dataLink, name), join(folder, name));
 }
 
-async function holds(folder: string, files: ReadonlyMap<string, ProjectedFile>): Promise<boolean> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  if (entries.filter((entry) => entry.isFile()).length !== files.size) return false;
+function holds(folder: string, files: ReadonlyMap<string, ProjectedFile>): boolean {
+  if (countFiles(folder) !== files.size) return false;
   for (const [path, { content }] of files) {
-    const found = await readFile(join(folder, path)).catch(() => undefined);
+    const found = contentOf(join(folder, path));
     if (found === undefined || !found.equals(content)) return false;
   }
   return true;
+}
+
+function countFiles(folder: string): number {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+  } catch {
+    return 0;
+  }
+}
+
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
