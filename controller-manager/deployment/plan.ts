@@ -5,7 +5,16 @@ import { controllerOf, controllerRef, type KubeObject, type Stored } from "#api/
 import { deployments, replicaSets } from "#api/resource-type";
 import type { StatusError } from "#api/status";
 import { claim, type Claims } from "../framework/claim.ts";
-import { nothingToDo, type Outcome, type Plan, type StatusWrite, type Step, targetOf, type Write } from "../framework/plan.ts";
+import {
+  type Notice,
+  nothingToDo,
+  type Outcome,
+  type Plan,
+  type StatusWrite,
+  type Step,
+  targetOf,
+  type Write,
+} from "../framework/plan.ts";
 import { isNamespaceTerminating } from "../framework/namespace-terminating.ts";
 import { isFinished } from "../framework/pods.ts";
 import { newReplicaSetAnnotations, revisionAnnotation, revisionOf, sizeAnnotations } from "./annotations.ts";
@@ -42,7 +51,8 @@ import { hashLabel, sameTemplate, templateHash } from "./template-hash.ts";
  */
 export function planDeployment(view: DeploymentView): Plan {
   const { deployment, now } = view;
-  if (deployment.metadata.deletionTimestamp !== undefined || selectsAll(view)) return nothingToDo;
+  if (selectsAll(view)) return { steps: [{ type: "announce", about: deployment, notice: selectingAll }] };
+  if (deployment.metadata.deletionTimestamp !== undefined) return nothingToDo;
   const { owned, writes } = claims(view);
   if (writes.length > 0) return { steps: [{ type: "together", writes }] };
   const rollout = rolloutOf(deployment, owned);
@@ -271,6 +281,12 @@ function selectsAll({ deployment }: DeploymentView): boolean {
   const { matchLabels = {}, matchExpressions = [] } = deployment.spec?.selector ?? { matchLabels: { none: "" } };
   return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0;
 }
+
+const selectingAll: Notice = {
+  type: "Warning",
+  reason: "SelectingAll",
+  message: "This deployment is selecting all pods. A non-empty selector is required.",
+};
 
 function observed({ status, metadata }: Stored<Deployment>): DeploymentStatus {
   return { ...status, observedGeneration: metadata.generation ?? 0 };

@@ -461,7 +461,9 @@ describe("a Deployment that is going, or takes all", () => {
 
   test("is left alone with an empty selector, but for what it was seen at (syncDeployment)", () => {
     const planned = view(deployment({ selector: {} }), [replicaSet("orphan", { replicas: 1, owned: false })]);
-    expect(summary(planned)).toEqual([]);
+    expect(planDeployment(planned).steps).toMatchObject([
+      { type: "announce", notice: { type: "Warning", reason: "SelectingAll" } },
+    ]);
     expect(concludeDeployment(planned, []).status).toEqual({ observedGeneration: 2 });
   });
 });

@@ -4,7 +4,7 @@ import { keyOf, type KubeObject, type Stored } from "#api/object";
 import { hasReason, StatusError } from "#api/status";
 import type { ApiClient } from "#client/api-client";
 import type { EventRecorder } from "#client/event-recorder";
-import { type Outcome, type StatusWrite, type Step, type Write, writesOf } from "./plan.ts";
+import { type Notice, type Outcome, type StatusWrite, type Step, type Write, writesOf } from "./plan.ts";
 
 export interface ExecutorOptions {
   readonly client: ApiClient;
@@ -46,6 +46,9 @@ export class Executor {
         return this.#slowStart(step.writes, signal);
       case "together":
         return Promise.all(step.writes.map((write) => this.#write(write, signal)));
+      case "announce":
+        this.#tell(step.about, step.notice);
+        return [];
       default:
         return [await this.#write(step, signal)];
     }
@@ -120,8 +123,11 @@ export class Executor {
       outcome.type === "failed"
         ? announce.failed?.(outcome.error)
         : announce.done?.(outcome.object ?? ("target" in outcome.write ? outcome.write.target : outcome.write.object));
-    if (notice === undefined) return;
-    this.#options.recorder.event(announce.about, notice.type, notice.reason, notice.message);
+    if (notice !== undefined) this.#tell(announce.about, notice);
+  }
+
+  #tell(about: KubeObject, { type, reason, message }: Notice): void {
+    this.#options.recorder.event(about, type, reason, message);
   }
 }
 

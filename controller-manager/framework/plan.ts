@@ -16,7 +16,9 @@ export type Step =
   /** Writes that do not depend on each other: 1, 2, 4 … at a time, so that what fails once fails rarely and not a thousand times. */
   | { readonly type: "slowStart"; readonly writes: readonly Write[] }
   /** All at once; one failure does not keep the others back. */
-  | { readonly type: "together"; readonly writes: readonly Write[] };
+  | { readonly type: "together"; readonly writes: readonly Write[] }
+  /** To be told where nothing is written. */
+  | { readonly type: "announce"; readonly about: KubeObject; readonly notice: Notice };
 
 export type Write = (
   | { readonly type: "create"; readonly resource: ResourceType; readonly object: KubeObject }
@@ -81,7 +83,10 @@ export const nothingToDo: Plan = { steps: [] };
 
 /** The writes of all steps, in order. */
 export function writesOf(steps: readonly Step[]): readonly Write[] {
-  return steps.flatMap((step) => (step.type === "slowStart" || step.type === "together" ? step.writes : [step]));
+  return steps.flatMap((step) => {
+    if (step.type === "announce") return [];
+    return step.type === "slowStart" || step.type === "together" ? step.writes : [step];
+  });
 }
 
 export function failures(outcomes: readonly Outcome[]): readonly Extract<Outcome, { type: "failed" }>[] {

@@ -26,14 +26,14 @@ const ownKeys = new Set([unschedulable, ...[...byCondition.values()].flatMap((ke
  * The taints of a node after its NoSchedule taints were made to say what its conditions and `spec.unschedulable` say. Those of
  * other keys and effects are left as they are. Undefined: they say it already.
  */
-export function conditionTaints(node: Node): readonly Taint[] | undefined {
+export function conditionTaints(node: Node, now: string): readonly Taint[] | undefined {
   const present = node.spec?.taints ?? [];
   const keys = wantedKeys(node);
   const isOwn = ({ key, effect }: Taint): boolean => effect === "NoSchedule" && ownKeys.has(key);
   const kept = present.filter((taint) => !isOwn(taint) || keys.has(taint.key));
   const added = [...keys].filter((key) => !kept.some((taint) => isOwn(taint) && taint.key === key));
   if (added.length === 0 && kept.length === present.length) return undefined;
-  return [...kept, ...added.map((key) => ({ key, effect: "NoSchedule" }))];
+  return [...kept, ...added.map((key) => ({ key, effect: "NoSchedule", timeAdded: now }))];
 }
 
 function wantedKeys({ spec = {}, status = {} }: Node): ReadonlySet<string> {

@@ -7,6 +7,8 @@ import { planNode, type NodeView } from "./plan.ts";
 const metadata = { name: "n1", uid: "u", resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" };
 const key = (name: string): string => `node.kubernetes.io/${name}`;
 const noSchedule = (name: string): Taint => ({ key: key(name), effect: "NoSchedule" });
+/** As it is when this pass put it there. */
+const added = (name: string): Taint => ({ ...noSchedule(name), timeAdded: "2026-01-01T00:10:00Z" });
 const ready = ["Ready", "True"] as const;
 
 /** Of a node that is heard of, and may not be marked for eviction. */
@@ -14,6 +16,7 @@ function viewOf(node: Stored<Node>, others: Partial<NodeView> = {}): NodeView {
   return deepFreeze({
     node,
     pods: [],
+    doubted: new Set(),
     silentMs: 0,
     eviction: { type: "held" },
     now: Date.parse("2026-01-01T00:10:00Z"),
@@ -41,7 +44,7 @@ describe("the taints of a node", () => {
     ["pid-pressure", [ready, ["PIDPressure", "True"]]],
     ["network-unavailable", [ready, ["NetworkUnavailable", "True"]]],
   ] as const)("say %s for its condition, and nothing when it passes", (name, conditions) => {
-    expect(after(conditions)).toEqual([noSchedule(name)]);
+    expect(after(conditions)).toEqual([added(name)]);
     expect(after(conditions, { taints: [noSchedule(name)] })).toBeUndefined();
     expect(after([ready], { taints: [noSchedule(name)] })).toEqual([]);
   });
@@ -52,12 +55,12 @@ describe("the taints of a node", () => {
   });
 
   test("follow spec.unschedulable", () => {
-    expect(after([ready], { unschedulable: true })).toEqual([noSchedule("unschedulable")]);
+    expect(after([ready], { unschedulable: true })).toEqual([added("unschedulable")]);
     expect(after([ready], { taints: [noSchedule("unschedulable")] })).toEqual([]);
   });
 
   test("replace each other when a node that was not ready is not heard of", () => {
-    expect(after([["Ready", "Unknown"]], { taints: [noSchedule("not-ready")] })).toEqual([noSchedule("unreachable")]);
+    expect(after([["Ready", "Unknown"]], { taints: [noSchedule("not-ready")] })).toEqual([added("unreachable")]);
   });
 
   test("of others, and with other effects, stay", () => {
@@ -135,8 +138,11 @@ describe("a node that is not heard of", () => {
       status: { phase: "Running", conditions: [{ type: "Ready", status, lastTransitionTime: "2026-01-01T00:00:00Z" }] },
     });
     const view = viewOf(nodeWith("Unknown", [noSchedule("unreachable")]), { pods: [pod("a", "True"), pod("b", "False")] });
-    const writes = planNode(view).steps.flatMap((step) => (step.type === "together" ? step.writes : []));
+    const writesOf = (of: NodeView) => planNode(of).steps.flatMap((step) => (step.type === "together" ? step.writes : []));
+    const writes = writesOf(view);
     expect(writes).toHaveLength(1);
+    // Its agent says once more that it is ready, and may know better.
+    expect(writesOf({ ...view, doubted: new Set([metadata.uid]) })).toEqual([]);
     expect(writes[0]).toMatchObject({
       subresource: "status",
       object: { metadata: { name: "a" }, status: { conditions: [{ type: "Ready", status: "False", lastTransitionTime: now }] } },

@@ -13,6 +13,8 @@ export interface NodeView {
   readonly node: Stored<Node>;
   /** Those bound to it. */
   readonly pods: readonly Stored<Pod>[];
+  /** Uids of those that were said not to be ready since the node is not: what its agent says of them after that stands. */
+  readonly doubted: ReadonlySet<string>;
   /** How long it has not been heard of. */
   readonly silentMs: number;
   readonly eviction: Eviction;
@@ -42,7 +44,10 @@ export function planNode(view: NodeView): Plan {
   const taints = wantedTaints(view);
   if (taints !== undefined) steps.push({ type: "update", resource: nodes, object: withTaints(node, taints) });
   const state = readiness(node);
-  const doubtful = state === "notReady" || state === "unknown" ? view.pods.filter(isReady) : [];
+  const doubtful =
+    state === "notReady" || state === "unknown"
+      ? view.pods.filter((pod) => isReady(pod) && !view.doubted.has(pod.metadata.uid))
+      : [];
   if (doubtful.length > 0) steps.push({ type: "together", writes: doubtful.map((pod) => unready(pod, view.now)) });
   const waits = [patienceMs - silentMs, ...evictionWait(view)].filter((ms) => ms > 0);
   return waits.length === 0 ? { steps } : { steps, requeueAfterMs: Math.min(...waits) };
@@ -50,7 +55,7 @@ export function planNode(view: NodeView): Plan {
 
 /** Undefined: they are as they should be. */
 function wantedTaints({ node, eviction, now }: NodeView): readonly Taint[] | undefined {
-  const scheduling = conditionTaints(node);
+  const scheduling = conditionTaints(node, timestamp(now));
   const present = scheduling ?? node.spec?.taints ?? [];
   const mayMark = eviction.type === "inMs" && eviction.waitMs <= 0;
   return noExecuteTaints(node, present, { mayMark, forgive: eviction.type === "forgiven", now: timestamp(now) }) ?? scheduling;

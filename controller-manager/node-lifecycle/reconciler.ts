@@ -6,6 +6,7 @@ import { deletions, ownRequests } from "../framework/owner-requests.ts";
 import type { Reconciler } from "../framework/reconciler.ts";
 import { nodeIndex, type SharedInformers } from "../framework/shared-informers.ts";
 import { DisruptionBudget } from "./disruption.ts";
+import { DoubtedPods } from "./doubted-pods.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { readiness } from "./readiness.ts";
 import { planNode, type NodeView } from "./plan.ts";
@@ -15,6 +16,7 @@ export function nodeLifecycleReconciler(informers: SharedInformers, clock: Clock
   const [informer, onNodes] = [informers.of(nodes), informers.of(pods)];
   const heartbeats = new Heartbeats(informers.of(leases), informer, clock);
   const budget = new DisruptionBudget(clock);
+  const doubted = new DoubtedPods(informer, onNodes);
   deletions(informer).subscribe(({ metadata }) => budget.forget(metadata.name));
   // How much is lost decides about each node that is not well.
   const whatEverybodysHealthConcerns = informer.changes.pipe(
@@ -37,6 +39,7 @@ export function nodeLifecycleReconciler(informers: SharedInformers, clock: Clock
       return {
         node,
         pods: onNodes.byIndex(nodeIndex, key.name),
+        doubted: doubted.of(key.name),
         silentMs: heartbeats.silence(key.name),
         eviction: budget.eviction(node, informer.list()),
         now: clock.now(),

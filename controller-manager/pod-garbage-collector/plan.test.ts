@@ -31,12 +31,15 @@ test("one that had ended keeps saying how", () => {
 });
 
 test("one that was deleted before it had a node goes at once; one that waits for a node stays", () => {
-  expect(plan({ type: "none" }, { metadata: going }).steps).toMatchObject([removal]);
+  expect(plan({ type: "none" }, { metadata: going }).steps).toMatchObject([{ object: { status: { phase: "Failed" } } }, removal]);
   expect(plan({ type: "none" })).toEqual({ steps: [] });
 });
 
 test("one that is deleted on a node out of service is not waited for", () => {
-  expect(plan({ type: "there", isOutOfService: true }, { metadata: going }).steps).toMatchObject([{ type: "update" }, removal]);
+  const [fail, remove] = plan({ type: "there", isOutOfService: true }, { metadata: going }).steps;
+  expect(fail).toMatchObject({ type: "update", object: { status: { phase: "Failed" } } });
+  expect(fail).not.toHaveProperty("object.status.conditions");
+  expect(remove).toMatchObject(removal);
   expect(plan({ type: "there", isOutOfService: true })).toEqual({ steps: [] });
   expect(plan(there, { metadata: going })).toEqual({ steps: [] });
 });

@@ -8,6 +8,7 @@ import { isFinished } from "../framework/pods.ts";
 export interface PodGarbageView {
   readonly pod: Stored<Pod>;
   readonly node:
+    /** Out of service: it is not ready, and somebody says that it will not be. */
     | { readonly type: "there"; readonly isOutOfService: boolean }
     /** As seen here, for so long. */
     | { readonly type: "gone"; readonly forMs: number }
@@ -26,20 +27,17 @@ export function planPodGarbage({ pod, node, isSurplus, now }: PodGarbageView): P
   if (node.type === "gone" && node.forMs < quarantineMs) return { steps: [], requeueAfterMs: quarantineMs - node.forMs };
   const isTerminating = pod.metadata.deletionTimestamp !== undefined;
   if (node.type === "gone") {
-    return removal(pod, now, { reason: "DeletionByPodGC", message: "PodGC: node no longer exists" });
+    const why = { reason: "DeletionByPodGC", message: "PodGC: node no longer exists" };
+    return removal(pod, isFinished(pod) ? pod : (disrupted(pod, why, now) ?? pod));
   }
-  if (node.type === "there" && node.isOutOfService && isTerminating) {
-    return removal(pod, now, { reason: "DeletionByPodGC", message: "PodGC: node is out of service" });
-  }
-  if ((node.type === "none" && isTerminating) || isSurplus) return removal(pod, now, undefined);
-  return nothingToDo;
+  const isAbandoned = node.type === "none" || node.isOutOfService;
+  return (isAbandoned && isTerminating) || isSurplus ? removal(pod, pod) : nothingToDo;
 }
 
-/** What had not ended is said to have failed, before it goes. */
-function removal(pod: Stored<Pod>, now: number, why: { readonly reason: string; readonly message: string } | undefined): Plan {
-  const marked = why === undefined || isFinished(pod) ? undefined : (disrupted(pod, why, now) ?? pod);
+/** What had not ended is said to have failed, before it goes: there may be nobody else to say so. */
+function removal(pod: Stored<Pod>, marked: Stored<Pod>): Plan {
   const remove = { type: "delete", resource: podType, target: pod, gracePeriodSeconds: 0 } as const;
-  if (marked === undefined) return { steps: [remove] };
+  if (isFinished(pod)) return { steps: [remove] };
   const failed: Stored<Pod> = { ...marked, status: { ...marked.status, phase: "Failed" } };
   return { steps: [{ type: "update", resource: podType, object: failed, subresource: "status" }, remove] };
 }

@@ -1,4 +1,4 @@
-import type { Node, Pod } from "#api/generated/types";
+import type { Node } from "#api/generated/types";
 import { keyOf, type ObjectKey, type Stored } from "#api/object";
 import { nodes, pods } from "#api/resource-type";
 import { hasReason } from "#api/status";
@@ -6,9 +6,9 @@ import type { Clock } from "#base/clock";
 import type { ApiReader } from "#client/api-client";
 import { from, merge, mergeMap } from "rxjs";
 import { ownRequests } from "../framework/owner-requests.ts";
-import { isFinished } from "../framework/pods.ts";
 import type { Reconciler } from "../framework/reconciler.ts";
 import { nodeIndex, type SharedInformers } from "../framework/shared-informers.ts";
+import { FinishedPods } from "./finished-pods.ts";
 import { planPodGarbage, type PodGarbageView } from "./plan.ts";
 
 /** Upstream's --terminated-pod-gc-threshold. */
@@ -25,7 +25,7 @@ export function podGarbageReconciler(informers: SharedInformers, clock: Clock): 
   const onChanged = machines.changes.pipe(
     mergeMap(({ object }) => from(all.byIndex(nodeIndex, object.metadata.name).map(keyOf))),
   );
-  const finished = new FinishedPods();
+  const finished = new FinishedPods(mostFinished);
   all.changes.subscribe(({ type, object }) => finished.note(object, type !== "deleted"));
 
   async function whereabouts(name: string, live: ApiReader): Promise<PodGarbageView["node"]> {
@@ -33,7 +33,8 @@ export function podGarbageReconciler(informers: SharedInformers, clock: Clock): 
     const node = machines.get({ namespace: "", name }) ?? (missing.has(name) ? undefined : await find(name, live));
     if (node !== undefined) {
       missing.delete(name);
-      return { type: "there", isOutOfService: (node.spec?.taints ?? []).some(({ key }) => key === outOfService) };
+      const isMarked = (node.spec?.taints ?? []).some(({ key }) => key === outOfService);
+      return { type: "there", isOutOfService: isMarked && !isNodeReady(node) };
     }
     const since = missing.get(name) ?? clock.monotonic();
     missing.set(name, since);
@@ -63,20 +64,6 @@ async function find(name: string, live: ApiReader): Promise<Stored<Node> | undef
   }
 }
 
-/** Finished pods in the order in which they were made, as far as that matters. */
-class FinishedPods {
-  readonly #made = new Map<string, string>();
-
-  note(pod: Stored<Pod>, isThere: boolean): void {
-    if (isThere && isFinished(pod)) this.#made.set(pod.metadata.uid, pod.metadata.creationTimestamp);
-    else this.#made.delete(pod.metadata.uid);
-  }
-
-  isSurplus({ metadata: { uid, creationTimestamp } }: Stored<Pod>): boolean {
-    const surplus = this.#made.size - mostFinished;
-    if (surplus <= 0 || !this.#made.has(uid)) return false;
-    let older = 0;
-    for (const made of this.#made.values()) if (made < creationTimestamp && ++older >= surplus) return false;
-    return true;
-  }
+function isNodeReady({ status }: Node): boolean {
+  return status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Node, Pod, Toleration } from "#api/generated/types";
 import type { Stored } from "#api/object";
 import { deepFreeze } from "#base/deep-freeze";
-import { planTaintEviction } from "./plan.ts";
+import { bearsMsOf, planTaintEviction } from "./plan.ts";
 
 const metadata = { name: "x", namespace: "default", uid: "u", resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" };
 const unreachable = { key: "node.kubernetes.io/unreachable", effect: "NoExecute" };
@@ -13,10 +13,12 @@ const bears = (tolerationSeconds?: number, key = unreachable.key): Toleration =>
   ...(tolerationSeconds !== undefined && { tolerationSeconds }),
 });
 
-function plan(tolerations: readonly Toleration[], taintedMs: number, part: Partial<Pod> = {}, taints = [unreachable]) {
+function plan(tolerations: readonly Toleration[], bearingMs: number, part: Partial<Pod> = {}, taints = [unreachable]) {
   const node: Stored<Node> = { metadata: { ...metadata, name: "n1" }, spec: { taints } };
   const pod: Stored<Pod> = { metadata, spec: { containers: [], tolerations }, ...part } as Stored<Pod>;
-  return planTaintEviction(deepFreeze({ pod, node, taintedMs, now: Date.parse("2026-01-01T01:00:00Z") }));
+  return planTaintEviction(
+    deepFreeze({ pod, bearsMs: bearsMsOf(pod, node), bearingMs, now: Date.parse("2026-01-01T01:00:00Z") }),
+  );
 }
 const deletes = (...args: Parameters<typeof plan>): boolean => plan(...args).steps.some(({ type }) => type === "delete");
 
@@ -29,8 +31,10 @@ test("a pod that bears the taint for a while is deleted when the while is over",
 test("one that does not bear it goes at once, one that bears it for ever stays", () => {
   expect(deletes([], 0)).toBe(true);
   expect(deletes([bears(300, "other")], 0)).toBe(true);
-  expect(plan([bears()], 1e9)).toEqual({ steps: [] });
+  expect(deletes([bears()], 1e9)).toBe(false);
   expect(deletes([bears(0)], 0)).toBe(true);
+  expect(deletes([bears(-5)], 0)).toBe(true);
+  expect(deletes([bears(300), bears(-5)], 0)).toBe(true);
 });
 
 test("the most impatient of the tolerations that are used counts, and every taint must be borne", () => {
@@ -56,5 +60,11 @@ test("who is going, or has ended, is left alone", () => {
 });
 
 test("a taint of another effect drives nobody away", () => {
-  expect(plan([], 0, {}, [{ key: "x", effect: "NoSchedule" }])).toEqual({ steps: [] });
+  expect(deletes([], 0, {}, [{ key: "x", effect: "NoSchedule" }])).toBe(false);
+});
+
+test("it is said of one that was to go when it no longer is (cancelWorkWithEvent)", () => {
+  expect(plan([bears(300)], 1000, {}, []).steps).toMatchObject([
+    { type: "announce", notice: { reason: "TaintManagerEviction", message: "Cancelling deletion of Pod default/x" } },
+  ]);
 });

@@ -8,21 +8,31 @@ import { isFinished } from "../framework/pods.ts";
 
 export interface TaintEvictionView {
   readonly pod: Stored<Pod>;
-  readonly node: Stored<Node>;
-  /** How long the node has had taints that drive pods away. */
-  readonly taintedMs: number;
+  /** How long it bears the taints that its node has now. */
+  readonly bearsMs: number;
+  /** How long it has borne taints that it does not bear for ever; which ones may have changed meanwhile. */
+  readonly bearingMs: number;
   readonly now: number;
 }
 
-/** Deletes a pod that does not bear its node's NoExecute taints, or not for so long (upstream: pkg/controller/tainteviction). */
-export function planTaintEviction({ pod, node, taintedMs, now }: TaintEvictionView): Plan {
-  if (pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return nothingToDo;
+/** How long a pod bears its node's NoExecute taints; Infinity for ever. */
+export function bearsMsOf(pod: Pod, node: Node): number {
   const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === "NoExecute");
-  const bearsMs = bearsSeconds(pod.spec?.tolerations ?? [], taints) * 1000;
-  if (bearsMs === Infinity) return nothingToDo;
-  if (bearsMs > taintedMs) return { steps: [], requeueAfterMs: bearsMs - taintedMs };
-  const message = `Marking for deletion Pod ${pod.metadata.namespace ?? ""}/${pod.metadata.name}`;
-  const done = () => ({ type: "Normal", reason: "TaintManagerEviction", message }) as const;
+  return bearsSeconds(pod.spec?.tolerations ?? [], taints) * 1000;
+}
+
+/** Deletes a pod that does not bear its node's NoExecute taints, or not for so long (upstream: pkg/controller/tainteviction). */
+export function planTaintEviction({ pod, bearsMs, bearingMs, now }: TaintEvictionView): Plan {
+  if (pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return nothingToDo;
+  const notice = (what: string) =>
+    ({
+      type: "Normal",
+      reason: "TaintManagerEviction",
+      message: `${what} Pod ${pod.metadata.namespace ?? ""}/${pod.metadata.name}`,
+    }) as const;
+  if (bearsMs === Infinity) return { steps: [{ type: "announce", about: pod, notice: notice("Cancelling deletion of") }] };
+  if (bearsMs > bearingMs) return { steps: [], requeueAfterMs: bearsMs - bearingMs };
+  const done = () => notice("Marking for deletion");
   const why = { reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" };
   const marked = disrupted(pod, why, now);
   return {

@@ -6,20 +6,21 @@ import { from, merge, mergeMap } from "rxjs";
 import { ownRequests } from "../framework/owner-requests.ts";
 import type { Reconciler } from "../framework/reconciler.ts";
 import { nodeIndex, type SharedInformers } from "../framework/shared-informers.ts";
-import { planTaintEviction, type TaintEvictionView } from "./plan.ts";
+import { bearsMsOf, planTaintEviction, type TaintEvictionView } from "./plan.ts";
 
 /** Drives pods from nodes with NoExecute taints that they do not bear. */
 export function taintEvictionReconciler(informers: SharedInformers, clock: Clock): Reconciler<TaintEvictionView> {
   const [owned, machines] = [informers.of(pods), informers.of(nodes)];
-  /** Since when each node has had such taints, as seen here. */
+  /** By uid, since when each pod has been bearing taints that it does not bear for ever, as seen here. */
   const since = new Map<string, number>();
-  machines.changes.subscribe(({ type, object }) => {
-    const { name } = object.metadata;
-    if (type === "deleted" || !drivesAway(object)) since.delete(name);
-    else if (!since.has(name)) since.set(name, clock.monotonic());
+  owned.changes.subscribe(({ type, object }) => {
+    if (type === "deleted") since.delete(object.metadata.uid);
   });
   const onTainted = machines.changes.pipe(
-    mergeMap(({ object }) => from(drivesAway(object) ? owned.byIndex(nodeIndex, object.metadata.name).map(keyOf) : [])),
+    mergeMap((change) => {
+      const states = change.type === "updated" ? [change.object, change.old] : [change.object];
+      return from(states.some(drivesAway) ? owned.byIndex(nodeIndex, change.object.metadata.name).map(keyOf) : []);
+    }),
   );
   return {
     name: "taint-eviction-controller",
@@ -29,9 +30,14 @@ export function taintEvictionReconciler(informers: SharedInformers, clock: Clock
       const pod = owned.get(key);
       const name = pod?.spec?.nodeName ?? "";
       const node = name === "" ? undefined : machines.get({ namespace: "", name });
-      const began = since.get(name);
-      if (pod === undefined || node === undefined || began === undefined) return undefined;
-      return { pod, node, taintedMs: clock.monotonic() - began, now: clock.now() };
+      if (pod === undefined || node === undefined) return undefined;
+      const { uid } = pod.metadata;
+      const bearsMs = bearsMsOf(pod, node);
+      const began = since.get(uid);
+      if (bearsMs === Infinity) since.delete(uid);
+      else if (began === undefined) since.set(uid, clock.monotonic());
+      if (bearsMs === Infinity && began === undefined) return undefined;
+      return { pod, bearsMs, bearingMs: began === undefined ? 0 : clock.monotonic() - began, now: clock.now() };
     },
   };
 }
