@@ -6,6 +6,8 @@ import { Informer, type InformerOptions } from "#client/informer";
 export const controllerIndex = "controller";
 /** Objects by the uid of each of their owners. */
 export const ownerIndex = "owner";
+/** Each object by its own uid: who it is, wherever it is. */
+export const uidIndex = "uid";
 /** Pods by the node they are on; those without one under the empty string. */
 export const nodeIndex = "node";
 
@@ -22,6 +24,7 @@ export class SharedInformers {
     const known = this.find(type);
     if (known !== undefined) return known as unknown as Informer<T>;
     const indexes = {
+      [uidIndex]: (object: Stored<T>) => [object.metadata.uid],
       [controllerIndex]: (object: Stored<T>) => [controllerOf(object)?.uid ?? ""],
       [ownerIndex]: (object: Stored<T>) => (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
       [nodeIndex]: (object: Stored<T>) => [(object as { spec?: { nodeName?: string } }).spec?.nodeName ?? ""],

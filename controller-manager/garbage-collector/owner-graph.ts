@@ -5,7 +5,7 @@ import { hasReason } from "#api/status";
 import type { ApiReader } from "#client/api-client";
 import type { Change, Informer } from "#client/informer";
 import { from, merge, mergeMap, type Observable } from "rxjs";
-import { ownerIndex, type SharedInformers } from "../framework/shared-informers.ts";
+import { ownerIndex, uidIndex, type SharedInformers } from "../framework/shared-informers.ts";
 import { type Dependent, isLeaving, type Owner } from "./plan.ts";
 
 export interface GraphKey {
@@ -32,7 +32,13 @@ export class OwnerGraph {
   /** The cache is believed when it has the owner; that there is none only the server can tell. */
   async ownersOf(object: Stored<KubeObject>, live: ApiReader): Promise<readonly Owner[]> {
     const references = object.metadata.ownerReferences ?? [];
-    return Promise.all(references.map(async (reference) => ({ reference, state: await this.#stateOf(reference, object, live) })));
+    return Promise.all(
+      references.map(async (reference) => {
+        const state = await this.#stateOf(reference, object, live);
+        const isElsewhere = (state === "absent" || state === "unknown") && this.#isElsewhere(reference, object);
+        return { reference, state, ...(isElsewhere && { isElsewhere }) };
+      }),
+    );
   }
 
   /** Everything that a change may decide about: itself, who depends on it, and who waits for it. */
@@ -91,6 +97,11 @@ export class OwnerGraph {
       if (hasReason(error, "NotFound")) return "absent";
       throw error;
     }
+  }
+
+  #isElsewhere(reference: OwnerReference, { metadata }: KubeObject): boolean {
+    const found = this.#informerOf(reference)?.byIndex(uidIndex, reference.uid)[0]?.metadata.namespace ?? "";
+    return found !== "" && found !== (metadata.namespace ?? "");
   }
 
   #informerOf({ apiVersion, kind }: OwnerReference): Informer<KubeObject> | undefined {

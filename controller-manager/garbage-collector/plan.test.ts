@@ -1,7 +1,7 @@
 import type { KubeObject, Stored } from "#api/object";
 import { configMaps, pods } from "#api/resource-type";
 import { describe, expect, test } from "vitest";
-import { writesOf } from "../framework/plan.ts";
+import { type Write, writesOf } from "../framework/plan.ts";
 import { type Dependent, type GarbageView, type Owner, planGarbage } from "./plan.ts";
 
 function object(name: string, metadata: Partial<KubeObject["metadata"]> = {}): Stored<KubeObject> {
@@ -33,10 +33,15 @@ const dependent = (name: string, blocking: boolean, metadata: Partial<KubeObject
 const going = { deletionTimestamp: "2026-01-01T00:00:00Z" };
 
 function summary(planned: GarbageView): unknown[] {
-  return writesOf(planGarbage(planned).steps).map((write) => {
-    if (write.type === "delete") return `delete ${write.target.metadata.name} ${write.propagationPolicy ?? ""}`;
-    return write.type === "patch" && (write.patch as { patch: { metadata: object } }).patch.metadata;
+  return planGarbage(planned).steps.flatMap((step): unknown[] => {
+    if (step.type === "announce") return [`${step.notice.reason}: ${step.notice.message}`];
+    return writesOf([step]).map(summaryOf);
   });
+}
+
+function summaryOf(write: Write): unknown {
+  if (write.type === "delete") return `delete ${write.target.metadata.name} ${write.propagationPolicy ?? ""}`;
+  return write.type === "patch" && (write.patch as { patch: { metadata: object } }).patch.metadata;
 }
 
 describe("a dependent", () => {
@@ -67,6 +72,23 @@ describe("a dependent", () => {
 
   test("with dependents of its own lets them go first when its owner waits", () => {
     expect(summary(view(object("o"), { a: "leaving" }, [dependent("d", true)]))).toEqual(["delete o Foreground"]);
+  });
+
+  // reportInvalidNamespaceOwnerRef
+  test("says of an owner in another namespace that it is none, and goes", () => {
+    const elsewhere: Owner = { reference: reference("a"), state: "absent", isElsewhere: true };
+    expect(summary({ ...view(object("o"), { a: "absent" }), owners: [elsewhere] })).toEqual([
+      'OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: default, name: a, uid: a] does not exist in namespace "default"',
+      "delete o Background",
+    ]);
+  });
+
+  test("that is in no namespace stays with an owner that is in one, and says so", () => {
+    const clusterWide = view(object("o", { namespace: "" }), { a: "unknown" });
+    const elsewhere: Owner = { reference: reference("a"), state: "unknown", isElsewhere: true };
+    expect(summary({ ...clusterWide, owners: [elsewhere] })).toEqual([
+      'OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: , name: a, uid: a] does not exist in namespace ""',
+    ]);
   });
 
   test("in a circle of owners stops blocking", () => {

@@ -17,6 +17,8 @@ export interface Owner {
    * known here, which is no reason to delete anything.
    */
   readonly state: "present" | "absent" | "leaving" | "unknown";
+  /** It is there, but in another namespace, where it can own nothing of this one. */
+  readonly isElsewhere?: boolean;
 }
 
 export interface Dependent {
@@ -47,16 +49,26 @@ export function isLeaving({ metadata }: KubeObject): boolean {
 function planDependent(view: GarbageView): Plan {
   const { object, owners, dependents } = view;
   const gone = owners.filter(({ state }) => state === "absent" || state === "leaving");
-  if (gone.length === 0) return nothingToDo;
+  const told = owners.filter(({ isElsewhere }) => isElsewhere === true).map((owner) => invalidNamespace(object, owner));
+  if (gone.length === 0) return { steps: told };
   if (gone.length < owners.length) {
     const uids = new Set(gone.map(({ reference }) => reference.uid));
-    return { steps: [withoutOwners(view.type, object, uids)] };
+    return { steps: [...told, withoutOwners(view.type, object, uids)] };
   }
   const awaited = owners.some(({ state }) => state === "leaving");
-  if (!awaited || dependents.length === 0) return { steps: [remove(view, policyOf(object))] };
+  if (!awaited || dependents.length === 0) return { steps: [...told, remove(view, policyOf(object))] };
   // Owners in a circle would wait for each other for ever.
   const circular = dependents.some((dependent) => isLeaving(dependent.object));
-  return { steps: [...(circular ? [withoutBlocking(view)] : []), remove(view, "Foreground")] };
+  return { steps: [...told, ...(circular ? [withoutBlocking(view)] : []), remove(view, "Foreground")] };
+}
+
+/** In upstream's words (reportInvalidNamespaceOwnerRef). */
+function invalidNamespace(object: Stored<KubeObject>, { reference }: Owner): Step {
+  const { apiVersion, kind, name, uid } = reference;
+  const namespace = object.metadata.namespace ?? "";
+  const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+  const message = `ownerRef ${owner} does not exist in namespace ${JSON.stringify(namespace)}`;
+  return { type: "announce", about: object, notice: { type: "Warning", reason: "OwnerRefInvalidNamespace", message } };
 }
 
 function withoutBlocking({ object, type }: GarbageView): Write {

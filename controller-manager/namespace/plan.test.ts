@@ -91,11 +91,32 @@ describe("a namespace", () => {
     });
   });
 
-  test("says what could not be deleted", () => {
-    const planned = view([[pods, [object("p")]]]);
-    const [write] = writesOf(planNamespace(planned).steps);
-    const failed: Outcome = { type: "failed", write: write!, error: new StatusError("Forbidden", "not allowed") };
-    const status = concludeNamespace(planned, [failed])?.status as NamespaceStatus;
+  test("keeps what nobody could look at from being forgotten, and says why", () => {
+    const planned = view([
+      [pods, []],
+      [configMaps, [object("c")]],
+    ]);
+    const blind = { ...planned, content: [...planned.content, { type: deployments, objects: [], unknown: "not today" }] };
+    expect(summary(blind)).toEqual(["delete configmaps"]);
+    const empty = { ...blind, content: blind.content.map((each) => ({ ...each, objects: [] })) };
+    expect(summary(empty)).toEqual([]);
+    const status = concludeNamespace(empty, [])?.status as NamespaceStatus;
+    expect(status.conditions?.find(({ type }) => type === "NamespaceDeletionContentFailure")).toMatchObject({
+      status: "True",
+      message: "Failed to delete all resource types, 1 remaining: not today",
+    });
+    const noPods = { ...blind, content: [{ type: pods, objects: [], unknown: "not today" }, ...blind.content.slice(1)] };
+    expect(summary(noPods)).toEqual([]);
+  });
+
+  test("says what could not be deleted, once a kind", () => {
+    const planned = view([[pods, [object("p"), object("q")]]]);
+    const failed = writesOf(planNamespace(planned).steps).map((write): Outcome => ({
+      type: "failed",
+      write,
+      error: new StatusError("Forbidden", "not allowed"),
+    }));
+    const status = concludeNamespace(planned, failed)?.status as NamespaceStatus;
     expect(status.conditions?.find(({ type }) => type === "NamespaceDeletionContentFailure")).toMatchObject({
       status: "True",
       reason: "ContentDeletionFailed",

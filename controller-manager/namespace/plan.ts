@@ -14,6 +14,8 @@ export interface NamespaceView {
 export interface Content {
   readonly type: ResourceType;
   readonly objects: readonly Stored<KubeObject>[];
+  /** Why nobody knows what there is. */
+  readonly unknown?: string;
 }
 
 const finalizer = "kubernetes";
@@ -27,10 +29,8 @@ const burst = 200;
  */
 export function planNamespace({ namespace, content }: NamespaceView): Plan {
   if (!isTerminating(namespace)) return nothingToDo;
-  if (content.every(({ objects }) => objects.length === 0)) return { steps: [finalize(namespace)] };
-  const running = content.filter(
-    ({ type, objects }) => type.resource === pods.resource && type.group === "" && objects.length > 0,
-  );
+  if (!content.some(mayRemain)) return { steps: [finalize(namespace)] };
+  const running = content.filter((each) => each.type.resource === pods.resource && each.type.group === "" && mayRemain(each));
   const due = running.length > 0 ? running : content;
   const writes = due.flatMap(({ type, objects }) => objects.filter(isStaying).map((target) => remove(type, target)));
   const steps = writes.length === 0 ? [] : [{ type: "together" as const, writes: writes.slice(0, burst) }];
@@ -52,7 +52,7 @@ export function concludeNamespace(
       "ParsedGroupVersions",
       "All legacy kube types successfully parsed",
     ),
-    deletionClaim(outcomes),
+    deletionClaim(content, outcomes),
     remainingClaim(content),
     finalizersClaim(content),
   ];
@@ -62,6 +62,10 @@ export function concludeNamespace(
 
 export function isTerminating({ metadata, spec }: Namespace): boolean {
   return metadata.deletionTimestamp !== undefined && (spec?.finalizers ?? []).includes(finalizer);
+}
+
+function mayRemain({ objects, unknown }: Content): boolean {
+  return objects.length > 0 || unknown !== undefined;
 }
 
 function finalize(namespace: Stored<Namespace>): Write {
@@ -84,15 +88,21 @@ function claim(type: string, holds: boolean, reason: string, message: string): C
   return { type, status: holds ? "True" : "False", reason, message };
 }
 
-function deletionClaim(outcomes: readonly Outcome[]): Claim {
-  const failed = failures(outcomes);
+/** One message a kind: a thousand objects fail for the same reason. */
+function deletionClaim(content: readonly Content[], outcomes: readonly Outcome[]): Claim {
   const type = "NamespaceDeletionContentFailure";
-  if (failed.length === 0) {
+  const messages = new Map<string, string>();
+  for (const { type: kind, unknown } of content)
+    if (unknown !== undefined) messages.set(`${kind.resource}.${kind.group}`, unknown);
+  for (const { write, error } of failures(outcomes)) {
+    const kind = `${write.resource.resource}.${write.resource.group}`;
+    if (!messages.has(kind)) messages.set(kind, error.message);
+  }
+  if (messages.size === 0) {
     return claim(type, false, "ContentDeleted", "All content successfully deleted, may be waiting on finalization");
   }
-  const messages = failed.map(({ error }) => error.message).join(", ");
-  const message = `Failed to delete all resource types, ${failed.length} remaining: ${messages}`;
-  return claim(type, true, "ContentDeletionFailed", message);
+  const each = [...messages.values()].toSorted().join(", ");
+  return claim(type, true, "ContentDeletionFailed", `Failed to delete all resource types, ${messages.size} remaining: ${each}`);
 }
 
 function remainingClaim(content: readonly Content[]): Claim {
