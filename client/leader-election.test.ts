@@ -1,7 +1,7 @@
 import { FakeClock } from "#base/fake-clock";
 import { silentLogger } from "#base/logger";
 import { seededRandom } from "#base/random";
-import { leases } from "#api/resource-type";
+import { events, leases } from "#api/resource-type";
 import { beforeEach, describe, expect, test } from "vitest";
 import { runAsLeader } from "./leader-election.ts";
 import { SmallApi } from "./small-api.testing.ts";
@@ -95,6 +95,61 @@ describe("runAsLeader", () => {
     expect(first.leading).toBe(true);
     first.stop.abort(new Error("over"));
     await first.result;
+  });
+
+  test("does not take edits by others for signs of the leader's life", async () => {
+    const client = createClient(api);
+    const spec = { holderIdentity: "x", leaseDurationSeconds: 15, renewTime: "2001-01-01T00:00:00.000000Z" };
+    await client.create(leases, { metadata: lease, spec });
+    const first = candidate("a");
+    for (let edit = 0; edit < 20; edit++) {
+      await clock.advance(1000);
+      if (edit < 12) await client.patch(leases, lease, { type: "merge", patch: { metadata: { labels: { edit: `${edit}` } } } });
+    }
+    expect(first.leading).toBe(true);
+    first.stop.abort(new Error("over"));
+    await first.result;
+  });
+
+  test("waits as long as the holder asked to be waited for", async () => {
+    await createClient(api).create(leases, { metadata: lease, spec: { holderIdentity: "x", leaseDurationSeconds: 60 } });
+    const first = candidate("a");
+    await clock.advance(59_000);
+    expect(first.leading).toBe(false);
+    await clock.advance(6000);
+    expect(first.leading).toBe(true);
+    first.stop.abort(new Error("over"));
+    await first.result;
+  });
+
+  test("says on the lease who leads, and who stopped", async () => {
+    const first = candidate("a");
+    await clock.advance(100);
+    first.stop.abort(new Error("over"));
+    await clock.advance(100);
+    await first.result;
+    const { items } = await createClient(api).list(events);
+    expect(items.map(({ reason, message, involvedObject }) => [reason, message, involvedObject.kind])).toEqual([
+      ["LeaderElection", "a became leader", "Lease"],
+      ["LeaderElection", "a stopped leading", "Lease"],
+    ]);
+  });
+
+  test("counts transitions, and says since when the holder holds it", async () => {
+    const first = candidate("a");
+    await clock.advance(20_000);
+    const { acquireTime, renewTime } = (await stored()) ?? {};
+    expect(Date.parse(renewTime ?? "")).toBeGreaterThan(Date.parse(acquireTime ?? "") + 10_000);
+    first.stop.abort(new Error("over"));
+    await clock.advance(0);
+    await first.result;
+    expect(await stored()).toMatchObject({ holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 0 });
+    const second = candidate("b");
+    await clock.advance(5000);
+    expect(await stored()).toMatchObject({ holderIdentity: "b", leaseDurationSeconds: 15, leaseTransitions: 1 });
+    second.stop.abort(new Error("over"));
+    await clock.advance(0);
+    await second.result;
   });
 
   test("goes on leading when someone else edits the lease between its look and its write", async () => {

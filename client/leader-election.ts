@@ -2,11 +2,13 @@ import type { Clock } from "#base/clock";
 import { microTimestamp } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
+import { sameJson } from "#base/same-json";
 import type { Lease, LeaseSpec } from "#api/generated/types";
 import type { ObjectKey, Stored } from "#api/object";
 import { leases } from "#api/resource-type";
 import { hasReason } from "#api/status";
 import type { ApiClient } from "./api-client.ts";
+import { EventRecorder } from "./event-recorder.ts";
 
 export interface LeaderElectionOptions {
   readonly client: ApiClient;
@@ -27,7 +29,8 @@ export interface LeaderElectionOptions {
  * Runs `lead` while this candidate holds the lease, so that at most one of them works. Its signal aborts when the lease is lost or
  * `signal` aborts; on the way out the lease is given up for the next one.
  *
- * Ages are measured from when a change of the lease was observed here: no other machine's clock decides.
+ * Ages are measured from when a change of the lease's spec was observed here: no other machine's clock decides, and nobody else's edit
+ * keeps a dead leader alive. An event on the lease says who became leader, and who is none any more.
  *
  * @returns when `lead` does. @throws what `lead` throws, Error when leadership was lost, or the signal's reason before leading.
  */
@@ -36,9 +39,15 @@ export async function runAsLeader(
   lead: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { identity, log } = options;
   const candidate = new Candidate(options);
+  const recorder = new EventRecorder({ ...options, component: options.lease.name });
+  const tell = (what: string): void => {
+    log.info(what, { lease: options.lease.name, identity });
+    if (candidate.lease !== undefined) recorder.event(candidate.lease, "Normal", "LeaderElection", `${identity} ${what}`);
+  };
   await candidate.acquire(signal);
-  options.log.info("became leader", { lease: options.lease.name, identity: options.identity });
+  tell("became leader");
   const lost = new AbortController();
   const leading = AbortSignal.any([signal, lost.signal]);
   const renewing = candidate.renew(leading).catch((error: unknown) => lost.abort(error));
@@ -48,7 +57,9 @@ export async function runAsLeader(
   } finally {
     lost.abort(new Error("done leading"));
     await renewing;
+    tell("stopped leading");
     await candidate.release();
+    await candidate.withinRetryPeriod(recorder.stop());
   }
 }
 
@@ -59,6 +70,11 @@ class Candidate {
   readonly #options: Required<LeaderElectionOptions>;
   /** What was seen last, and since when it has been so. */
   #observed: { readonly lease: Stored<Lease>; readonly since: number } | undefined;
+
+  /** As it was seen last. */
+  get lease(): Stored<Lease> | undefined {
+    return this.#observed?.lease;
+  }
 
   constructor(options: LeaderElectionOptions) {
     this.#options = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000, ...options };
@@ -106,6 +122,14 @@ class Candidate {
       log.warn("could not give up the lease", { reason: (error as Error).message });
     });
     limit.abort(new Error("finished"));
+  }
+
+  /** A server that does not answer holds nobody up for longer. */
+  async withinRetryPeriod(work: Promise<unknown>): Promise<void> {
+    const { clock, retryPeriodMs } = this.#options;
+    const done = new AbortController();
+    await Promise.race([work, clock.sleep(retryPeriodMs, done.signal).catch(() => undefined)]);
+    done.abort(new Error("finished"));
   }
 
   async #within(deadline: number, signal: AbortSignal): Promise<Outcome> {
@@ -156,8 +180,8 @@ class Candidate {
   }
 
   #observe(lease: Stored<Lease>): void {
-    if (this.#observed?.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
-    this.#observed = { lease, since: this.#options.clock.monotonic() };
+    const isSame = this.#observed !== undefined && sameJson(this.#observed.lease.spec, lease.spec);
+    this.#observed = { lease, since: isSame ? (this.#observed?.since ?? 0) : this.#options.clock.monotonic() };
   }
 
   #spec(old: LeaseSpec = {}): LeaseSpec {

@@ -73,7 +73,8 @@ async function runControllers(options: ControllerManagerOptions, given: AbortSig
   await Promise.all([informers.run(signal), ...running]);
 }
 
-const knownTypes: readonly ResourceType[] = [
+/** What can be owned, or be in a namespace: all kinds that the API server has of itself. */
+export const knownTypes: readonly ResourceType[] = [
   kinds.namespaces,
   kinds.nodes,
   kinds.pods,
