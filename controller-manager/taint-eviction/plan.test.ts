@@ -13,11 +13,11 @@ const bears = (tolerationSeconds?: number, key = unreachable.key): Toleration =>
   ...(tolerationSeconds !== undefined && { tolerationSeconds }),
 });
 
-function plan(tolerations: readonly Toleration[], bearingMs: number, part: Partial<Pod> = {}, taints = [unreachable]) {
+function plan(tolerations: readonly Toleration[], taintedMs: number, part: Partial<Pod> = {}, taints = [unreachable]) {
   const node: Stored<Node> = { metadata: { ...metadata, name: "n1" }, spec: { taints } };
   const pod: Stored<Pod> = { metadata, spec: { containers: [], tolerations }, ...part } as Stored<Pod>;
   return planTaintEviction(
-    deepFreeze({ pod, bearsMs: bearsMsOf(pod, node), bearingMs, now: Date.parse("2026-01-01T01:00:00Z") }),
+    deepFreeze({ pod, bearsMs: bearsMsOf(pod, node), taintedMs, now: Date.parse("2026-01-01T01:00:00Z") }),
   );
 }
 const deletes = (...args: Parameters<typeof plan>): boolean => plan(...args).steps.some(({ type }) => type === "delete");

@@ -11,7 +11,7 @@ export interface TaintEvictionView {
   /** How long it bears the taints that its node has now. */
   readonly bearsMs: number;
   /** How long it has borne taints that it does not bear for ever; which ones may have changed meanwhile. */
-  readonly bearingMs: number;
+  readonly taintedMs: number;
   readonly now: number;
 }
 
@@ -22,7 +22,7 @@ export function bearsMsOf(pod: Pod, node: Node): number {
 }
 
 /** Deletes a pod that does not bear its node's NoExecute taints, or not for so long (upstream: pkg/controller/tainteviction). */
-export function planTaintEviction({ pod, bearsMs, bearingMs, now }: TaintEvictionView): Plan {
+export function planTaintEviction({ pod, bearsMs, taintedMs, now }: TaintEvictionView): Plan {
   if (pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return nothingToDo;
   const notice = (what: string) =>
     ({
@@ -31,7 +31,7 @@ export function planTaintEviction({ pod, bearsMs, bearingMs, now }: TaintEvictio
       message: `${what} Pod ${pod.metadata.namespace ?? ""}/${pod.metadata.name}`,
     }) as const;
   if (bearsMs === Infinity) return { steps: [{ type: "announce", about: pod, notice: notice("Cancelling deletion of") }] };
-  if (bearsMs > bearingMs) return { steps: [], requeueAfterMs: bearsMs - bearingMs };
+  if (bearsMs > taintedMs) return { steps: [], requeueAfterMs: bearsMs - taintedMs };
   const done = () => notice("Marking for deletion");
   const why = { reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" };
   const marked = disrupted(pod, why, now);

@@ -37,7 +37,7 @@ export function taintEvictionReconciler(informers: SharedInformers, clock: Clock
       if (bearsMs === Infinity) since.delete(uid);
       else if (began === undefined) since.set(uid, clock.monotonic());
       if (bearsMs === Infinity && began === undefined) return undefined;
-      return { pod, bearsMs, bearingMs: began === undefined ? 0 : clock.monotonic() - began, now: clock.now() };
+      return { pod, bearsMs, taintedMs: began === undefined ? 0 : clock.monotonic() - began, now: clock.now() };
     },
   };
 }
