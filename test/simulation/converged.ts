@@ -101,7 +101,9 @@ function ofPod(pod: Stored<KubeObject>, cluster: Cluster): readonly string[] {
 
 function ofNode({ spec, status }: Stored<Node>): readonly string[] {
   const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
-  const taints = (spec?.taints ?? []).map(({ key, effect }) => `${key}:${effect}`);
+  const taints = (spec?.taints ?? [])
+    .map(({ key, effect }) => `${key}:${effect}`)
+    .filter((taint) => !taint.startsWith("example.com/reserved"));
   return [...complain(ready !== "True", "is not ready"), ...complain(taints.length > 0, `has ${taints.join()}`)];
 }
 

@@ -139,21 +139,43 @@ const noMoreThanSurge: Rule = {
 /** How old news may be when a ReplicaSet is told to shrink. */
 const staleMs = 10_000;
 
+/** A ReplicaSet when it was told to shrink. */
+interface Shrinking {
+  readonly at: number;
+  /** Pods that were available, and that its status did not tell of. */
+  untold: number;
+}
+
 /**
  * Asked of each pod that stops being available, once a rollout has had enough of them. A pod that was not known to be available when its
  * ReplicaSet was told to shrink was worth nothing to who decided, and counts as if it were still there.
  */
 function enoughAvailable(): Rule {
   const reached = new Set<string>();
-  const toldToShrink = new Map<string, number>();
+  const shrinking = new Map<string, Shrinking>();
   const excused = new Map<string, number[]>();
+
+  function shrank(set: Stored<ReplicaSet>, at: number, cluster: Cluster): void {
+    const truly = cluster.podsOf(set).filter((pod) => isAvailable(pod, set.spec?.minReadySeconds ?? 0, at)).length;
+    const before = shrinking.get(set.metadata.uid)?.untold ?? 0;
+    shrinking.set(set.metadata.uid, { at, untold: Math.max(before, truly - (set.status?.availableReplicas ?? 0)) });
+  }
+
+  function wasKnown(pod: Stored<Pod>, minReadySeconds: number): boolean {
+    const told = shrinking.get(controllerOf(pod)?.uid ?? "");
+    if (!isAvailable(pod, minReadySeconds, (told?.at ?? 0) - staleMs)) return false;
+    if (told === undefined || told.untold <= 0) return true;
+    told.untold--;
+    return false;
+  }
+
   return {
     name: "never fewer than replicas − maxUnavailable available",
     check({ before, after, at }, cluster) {
       const object = (after ?? before) as Stored<KubeObject>;
       if (object.kind === "ReplicaSet") {
-        const shrank = before !== undefined && after !== undefined && replicasOf(after) < replicasOf(before);
-        if (shrank) toldToShrink.set(object.metadata.uid, at);
+        const fewer = before !== undefined && after !== undefined && replicasOf(after) < replicasOf(before);
+        if (fewer) shrank(object, at, cluster);
         return undefined;
       }
       const deployment = object.kind === "Pod" ? deploymentOf(object, cluster) : undefined;
@@ -166,10 +188,9 @@ function enoughAvailable(): Rule {
       if (available >= Math.max(...states.map(leastAvailable))) reached.add(uid);
       if (!hasFallen(before, after)) return undefined;
       const recently = (excused.get(uid) ?? []).filter((time) => time > at - cluster.windowMs);
-      const decidedAt = toldToShrink.get(controllerOf(object)?.uid ?? "") ?? 0;
-      const wasKnown = isAvailable(before as Pod, minReadySeconds, decidedAt - staleMs);
-      excused.set(uid, wasKnown ? recently : [...recently, at]);
-      const enough = available + recently.length >= least || !reached.has(uid) || !wasKnown;
+      const known = wasKnown(before as Stored<Pod>, minReadySeconds);
+      excused.set(uid, known ? recently : [...recently, at]);
+      const enough = available + recently.length >= least || !reached.has(uid) || !known;
       return enough ? undefined : `${available} of ${name} are available, where ${least} have to be`;
     },
   };
@@ -294,6 +315,7 @@ const ownersThatLiveKeepWhatTheyOwn: Rule = {
   },
 };
 
+/** What was made so late that who let the owner go may not have seen it is found without its owner later, and collected. */
 const dependentsFirst: Rule = {
   name: "who waits for its dependents goes last",
   check({ before, after }, cluster) {
@@ -301,10 +323,12 @@ const dependentsFirst: Rule = {
     const waited = before.metadata.finalizers?.includes("foregroundDeletion") === true;
     const orphans = before.metadata.finalizers?.includes("orphan") === true;
     if (!waited && !orphans) return undefined;
-    const left = [...cluster.objects].find(({ metadata }) =>
-      metadata.ownerReferences?.some(
-        ({ uid, blockOwnerDeletion }) => uid === before.metadata.uid && (orphans || blockOwnerDeletion),
-      ),
+    const left = [...cluster.objects].find(
+      ({ metadata }) =>
+        Date.parse(metadata.creationTimestamp) < cluster.now - cluster.windowMs &&
+        metadata.ownerReferences?.some(
+          ({ uid, blockOwnerDeletion }) => uid === before.metadata.uid && (orphans || blockOwnerDeletion),
+        ),
     );
     return left === undefined ? undefined : `${left.kind ?? ""} ${left.metadata.name} still names it`;
   },

@@ -35,7 +35,7 @@ export async function simulate({ seed, serviceAccountKey }: SimulateOptions): Pr
   const calm = dice.float() < 0.5;
   const standby = dice.float() < 0.2;
   const faults = dice.float() < 0.4 ? noFaults : rollFaults(dice);
-  const windowMs = faults === noFaults ? 10_000 : 60_000;
+  const windowMs = faults === noFaults ? 15_000 : 60_000;
   const watch = new Watchman(new Cluster({ windowMs }), safetyRules({ calm }));
   let isRough = false;
   const onWrite = (component: Component, when: string): void => {
@@ -44,8 +44,9 @@ export async function simulate({ seed, serviceAccountKey }: SimulateOptions): Pr
     world.kill(component);
   };
   const observe = (write: Write): void => watch.see(write);
-  const world = await World.create({ seed: seed + 1_000_000, nodes: 3, serviceAccountKey, observe, onWrite, standby });
+  const world = await World.create({ seed: seed + 1_000_000, nodes: 4, serviceAccountKey, observe, onWrite, standby });
   const user = new User({ world, cluster: watch.cluster, random: dice, calm });
+  await user.begin();
   world.faults = faults;
   isRough = true;
   while (world.clock.monotonic() < roughMs && watch.violations.length === 0) {

@@ -11,6 +11,7 @@ import type { World } from "./world.ts";
 const mostReplicas = 10;
 const names = ["a", "b", "c"] as const;
 const unwell = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] as const;
+const reserved = "example.com/reserved";
 const maintenance = "example.com/maintenance";
 const policies = ["Background", "Foreground", "Orphan"] as const;
 
@@ -36,6 +37,13 @@ export class User {
     this.#options = options;
   }
 
+  /** One node is kept free of pods for ever, and there is something to collect. */
+  async begin(): Promise<void> {
+    const taints = [{ key: reserved, effect: "NoSchedule" }];
+    await this.#client.patch(nodes, { namespace: "", name: "n0" }, merge({ spec: { taints } }));
+    await this.#makeOwners();
+  }
+
   async act(): Promise<void> {
     const { calm } = this.#options;
     const always: readonly Choice[] = [
@@ -44,7 +52,7 @@ export class User {
       { weight: 4, act: () => this.#scale() },
       { weight: 1, act: () => this.#pause() },
       { weight: 1, act: () => this.#makeOwners() },
-      { weight: 1, act: () => this.#deleteOwner() },
+      { weight: 2, act: () => this.#deleteOwner() },
       { weight: 2, act: () => this.#cordon() },
     ];
     const rough: readonly Choice[] = [
