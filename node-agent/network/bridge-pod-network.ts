@@ -7,6 +7,7 @@ import { readJsonFile, writeJsonFile } from "../runtime/json-file.ts";
 import { runChecked, runCommand } from "../runtime/run-command.ts";
 import type { PodNetwork } from "../runtime/runtime.ts";
 import type { AddressPool } from "./address-pool.ts";
+import { makeWire, removeWire, type Wire } from "./wire.ts";
 import { allocate, emptyPool, gatewayOf, prefixLength, release } from "./address-pool.ts";
 
 const namespaceMagic = 0x6e736673;
@@ -127,31 +128,28 @@ export class BridgePodNetwork implements PodNetwork {
   /** A wire that a crash left half made is made anew. */
   async #wire(holder: string, namespacePath: string, ip: string): Promise<void> {
     const { bridge, podRange, mtu = 1500 } = this.#options;
-    const link = linkName(holder);
-    const outside = [
-      `link add name ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${namespacePath}`,
-      `link set ${link} master ${bridge} up`,
-      // A pod that calls its own Service comes back through its own port.
-      `link set ${link} type bridge_slave hairpin on`,
-    ];
-    const inside = [
-      "link set lo up",
-      `address add ${ip}/${prefixLength(podRange)} dev eth0`,
-      "link set eth0 up",
-      `route add default via ${gatewayOf(podRange)}`,
-    ];
-    const argv = ["sh", "-c", wireScript, "sh", namespacePath, outside.join("\n"), inside.join("\n")];
-    const made = await runCommand(argv);
-    if (made.exitCode === 0) return;
-    await this.#unwire(holder);
-    await runChecked(argv);
+    const wire: Wire = {
+      link: linkName(holder),
+      bridge,
+      mtu,
+      namespacePath,
+      ip,
+      prefixLength: prefixLength(podRange),
+      gateway: gatewayOf(podRange),
+    };
+    try {
+      await makeWire(wire);
+    } catch {
+      await this.#unwire(holder);
+      await makeWire(wire);
+    }
   }
 
   async #unwire(holder: string): Promise<void> {
-    const link = linkName(holder);
-    const result = await runCommand(["ip", "link", "delete", link]);
-    if (result.exitCode !== 0 && !result.stderr.includes("Cannot find device")) {
-      throw new Error(`cannot remove ${link}: ${result.stderr.trim()}`);
+    try {
+      await removeWire(linkName(holder));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENODEV") throw error;
     }
   }
 }
@@ -165,9 +163,6 @@ function holderOf(podUid: string, namespacePath: string): string {
 function linkName(holder: string): string {
   return `pod${holder.slice(0, 12)}`;
 }
-
-/** One process of ours for both sides: forking a large program is the dear part of it. */
-const wireScript = `printf '%s\\n' "$2" | ip -batch - && printf '%s\\n' "$3" | nsenter --net="$1" ip -batch -`;
 
 function inNamespace(path: string): readonly string[] {
   return ["nsenter", `--net=${path}`];

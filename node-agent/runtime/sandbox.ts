@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { hasPause, startPause, stopPause } from "./pause.ts";
-import { runChecked } from "./run-command.ts";
 import type { SandboxConfig } from "./runtime.ts";
 import { mount, mountFlags, unmount } from "./syscalls.ts";
+import { inNewNamespaces, ownNamespace } from "./thread-namespaces.ts";
 
 const namespaceMagic = 0x6e736673;
 const tmpfsMagic = 0x01021994;
@@ -48,8 +48,12 @@ export async function makeNamespaces(
   const files = [paths.network, paths.ipc, paths.uts, paths.pid].filter((path) => path !== undefined);
   for (const path of files) writeFileSync(path, "");
   writeFileSync(paths.hostnameFile, `${config.hostname}\n`, { mode: 0o644 });
-  const sysctls = Object.entries(config.sysctls ?? {}).flat();
-  await runChecked(["unshare", ...unshareFlags(paths), "sh", "-c", inSandbox(config), "sh", config.hostname, ...sysctls]);
+  const bound = { net: paths.network, ipc: paths.ipc, uts: paths.uts };
+  const kinds = (["net", "ipc", "uts"] as const).filter((kind) => bound[kind] !== undefined);
+  inNewNamespaces(kinds, () => {
+    setKernel(config);
+    for (const kind of kinds) mount(ownNamespace(kind), bound[kind] ?? "", null, mountFlags.bind, null);
+  });
   if (paths.pid !== undefined) await startPause(paths.folder, paths.pid, enter);
   if (config.hostIpc === true) return;
   mkdirSync(paths.sharedMemory, { recursive: true });
@@ -78,28 +82,11 @@ export async function areNamespacesBound(paths: SandboxPaths): Promise<boolean> 
   return bound.every(Boolean) && shared && (paths.pid === undefined || (await hasPause(paths.folder)));
 }
 
-function unshareFlags(paths: SandboxPaths): readonly string[] {
-  return [
-    ...(paths.network === undefined ? [] : [`--net=${paths.network}`]),
-    ...(paths.ipc === undefined ? [] : [`--ipc=${paths.ipc}`]),
-    `--uts=${paths.uts}`,
-  ];
-}
-
-/** As containerd: low ports and ping need no privilege inside a pod's own network. */
-function inSandbox(config: SandboxConfig): string {
-  const network = [
-    "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",
-    "echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range",
-  ];
-  return [
-    "set -e",
-    `printf %s "$1" > /proc/sys/kernel/hostname`,
-    ...(config.hostNetwork ? [] : network),
-    // What follows the hostname: names and values in turn.
-    "shift",
-    `while [ $# -gt 0 ]; do printf %s "$2" > "/proc/sys/$(printf %s "$1" | tr . /)"; shift 2; done`,
-  ].join("\n");
+/** As containerd: low ports and ping need no privilege inside a pod's own network. What the pod asks for comes last. */
+function setKernel({ hostname, hostNetwork, sysctls = {} }: SandboxConfig): void {
+  const network = { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" };
+  const settings = { "kernel.hostname": hostname, ...(!hostNetwork && network), ...sysctls };
+  for (const [name, value] of Object.entries(settings)) writeFileSync(join("/proc/sys", name.replaceAll(".", "/")), value);
 }
 
 async function hasFilesystem(path: string, magic: number): Promise<boolean> {
