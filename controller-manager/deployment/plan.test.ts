@@ -137,6 +137,11 @@ describe("a paused Deployment", () => {
   test("is scaled, but neither begins nor continues a rollout", () => {
     const paused = deployment({ paused: true, replicas: 4 }, {}, { "deployment.kubernetes.io/revision": "1" });
     expect(summary(view(paused, [replicaSet("old", { image: "v1", replicas: 3 })]))).toEqual(["old: 3 → 4"]);
+    const keepsNone = deployment({ paused: true, replicas: 4, revisionHistoryLimit: 0 });
+    const [empty, other] = [replicaSet("old", { image: "v1", replicas: 0 }), replicaSet("older", { image: "v0", replicas: 0 })];
+    // What grows is no history, although it was empty when the pass began.
+    expect(summary(view(keepsNone, [empty]))).toEqual(["old: 0 → 4"]);
+    expect(summary(view(keepsNone, [empty, other]))).toEqual(["older: 0 → 4", "delete old"]);
   });
 
   test("says so, and says when it is resumed", () => {
@@ -162,6 +167,11 @@ describe("Recreate", () => {
     expect(summary(view(owner, [old], { pods: new Map([["old", [dying]]]) }))).toEqual([]);
     const finished = { metadata: {}, status: { phase: "Succeeded" } };
     expect(summary(view(owner, [old], { pods: new Map([["old", [finished]]]) }))).toEqual(["create 3"]);
+  });
+
+  test("waits for an old ReplicaSet that may be making pods still: it has not said that it knows its new size", () => {
+    const unaware = replicaSet("old", { image: "v1", replicas: 0, status: { observedGeneration: 0 } });
+    expect(summary(view(owner, [unaware]))).toEqual([]);
   });
 });
 
