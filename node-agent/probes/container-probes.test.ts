@@ -52,6 +52,21 @@ describe("the probes of a container", () => {
     expect(asked).toEqual({ ready: [7, 11, 15, 19] });
   });
 
+  it("count the delay by a clock that nobody sets", async () => {
+    const given = {
+      startupProbe: exec("up", { initialDelaySeconds: 10 }),
+      readinessProbe: exec("ready", { initialDelaySeconds: 30 }),
+    };
+    const { clock, asked } = begin(given, {});
+    await clock.advance(5000);
+    clock.jump(-3_600_000);
+    await clock.advance(24_000);
+    expect(asked["up"]).toHaveLength(1);
+    expect(asked["ready"]).toBeUndefined();
+    await clock.advance(2000);
+    expect(asked["ready"]).toHaveLength(1);
+  });
+
   it("count the period from beginning to beginning, however long the answer takes", async () => {
     const clock = new FakeClock();
     const began: number[] = [];

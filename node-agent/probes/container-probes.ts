@@ -11,7 +11,7 @@ export interface ContainerProbesOptions {
   readonly container: ContainerSpec;
   readonly containerId: string;
   readonly podIP: string;
-  /** Wall milliseconds. */
+  /** Wall milliseconds, as the runtime tells it. */
   readonly startedAt: number;
   /** What was known of this very container before the agent was restarted. */
   readonly known?: { readonly started: boolean; readonly ready: boolean };
@@ -34,11 +34,15 @@ export class ContainerProbes {
   readonly #options: ContainerProbesOptions;
   readonly #stop = new AbortController();
   readonly #retired = new AbortController();
+  /** When the container started, monotonic: a wall clock that is set afterwards neither cuts nor stretches a delay. */
+  readonly #startedAt: number;
   #state: ProbeState;
 
   constructor(options: ContainerProbesOptions) {
     this.#options = options;
     const { startupProbe, readinessProbe } = options.container;
+    const { clock, startedAt } = options;
+    this.#startedAt = clock.monotonic() - Math.max(clock.now() - startedAt, 0);
     const started = options.known?.started ?? startupProbe === undefined;
     this.#state = { started, ready: started && (readinessProbe === undefined || options.known?.ready === true) };
     void this.#run().catch(() => undefined);
@@ -68,10 +72,10 @@ export class ContainerProbes {
   }
 
   async #repeat(kind: ProbeKind, probe: Probe): Promise<void> {
-    const { clock, startedAt, known, random } = this.#options;
+    const { clock, known, random } = this.#options;
     const signal = kind === "readiness" ? this.#stop.signal : AbortSignal.any([this.#stop.signal, this.#retired.signal]);
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
-    await clock.sleep(startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now(), signal);
+    await clock.sleep(this.#startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.monotonic(), signal);
     if (known !== undefined) await clock.sleep(random.float() * periodMs, signal);
     let last: boolean | undefined;
     let run = 0;
