@@ -27,8 +27,34 @@ export class NetlinkSocket {
 
   /** In order; the kernel goes on after one that fails. @throws SyscallError of the first that failed */
   async send(requests: readonly NetlinkRequest[]): Promise<void> {
+    await this.#say(requests.map((one) => ({ ...one, flags: one.flags | acknowledge })));
+    const failures = new Map<number, number>();
+    while (failures.size < requests.length)
+      for (const { type, place, body } of this.#receive()) if (type === errorType) failures.set(place, failureOf(body));
+    for (const [place, { what }] of requests.entries()) {
+      const failure = failures.get(place) ?? 0;
+      if (failure !== 0) throw new SyscallError(what, failure);
+    }
+  }
+
+  /** The number of a link by its name. @throws SyscallError ENODEV when there is none */
+  async indexOf(link: string): Promise<number> {
+    const what = `find ${link}`;
+    const body = Buffer.concat([linkHeader({}), attribute(linkNameType, link)]);
+    await this.#say([{ what, type: getLink, flags: 0, body }]);
+    const [answer] = this.#receive();
+    if (answer === undefined) throw new Error(`${what}: the kernel said nothing`);
+    if (answer.type === errorType) throw new SyscallError(what, failureOf(answer.body));
+    return answer.body.getInt32(4, little);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  /** The kernel does it before this returns, and may have to wait for others: not in this thread. */
+  async #say(requests: readonly NetlinkRequest[]): Promise<void> {
     const message = Buffer.concat(requests.map(encode));
-    // The kernel does it before this returns, and may have to wait for others: not in this thread.
     const sent = await new Promise<number>((resolve, reject) => {
       sendCall.async(this.#descriptor, message, message.length, 0, (error, result) => {
         if (error === null) resolve(result);
@@ -37,37 +63,34 @@ export class NetlinkSocket {
     });
     if (sent !== message.length)
       throw new Error(`the kernel took ${sent} of ${message.length} bytes for ${requests[0]?.what ?? ""}`);
-    const failures = this.#answers(requests.length);
-    for (const [index, { what }] of requests.entries()) {
-      const failure = failures.get(index) ?? 0;
-      if (failure !== 0) throw new SyscallError(what, failure);
-    }
   }
 
-  close(): void {
-    closeSync(this.#descriptor);
-  }
-
-  /** An error number for each request, by its place; 0 when it was done. */
-  #answers(count: number): ReadonlyMap<number, number> {
-    const failures = new Map<number, number>();
+  /** What has been answered is there when the question has been sent. @throws SyscallError EAGAIN when nothing is */
+  #receive(): readonly Answer[] {
     const buffer = Buffer.alloc(32 * 1024);
-    while (failures.size < count) {
-      const length = receiveCall(this.#descriptor, buffer, buffer.length, doNotWait);
-      check("recv", length);
-      const view = new DataView(buffer.buffer, buffer.byteOffset, length);
-      for (let at = 0; at < length;) {
-        const [size, type, sequence] = [
-          view.getUint32(at, little),
-          view.getUint16(at + 4, little),
-          view.getUint32(at + 8, little),
-        ];
-        if (type === errorType) failures.set(sequence, -view.getInt32(at + headerSize, little));
-        at += aligned(size);
-      }
+    const length = receiveCall(this.#descriptor, buffer, buffer.length, doNotWait);
+    check("recv", length);
+    const view = new DataView(buffer.buffer, buffer.byteOffset, length);
+    const answers: Answer[] = [];
+    for (let at = 0; at < length;) {
+      const size = view.getUint32(at, little);
+      const body = new DataView(buffer.buffer, buffer.byteOffset + at + headerSize, size - headerSize);
+      answers.push({ type: view.getUint16(at + 4, little), place: view.getUint32(at + 8, little), body });
+      at += aligned(size);
     }
-    return failures;
+    return answers;
   }
+}
+
+interface Answer {
+  readonly type: number;
+  /** Of the request that it belongs to. */
+  readonly place: number;
+  readonly body: DataView;
+}
+
+function failureOf(body: DataView): number {
+  return -body.getInt32(0, little);
 }
 
 /** An attribute with its header, filled up to four bytes. */
@@ -89,11 +112,6 @@ export function linkHeader({ index = 0, up = false }: { readonly index?: number;
   return Buffer.concat([Buffer.alloc(4), number32(index), number32(flags), number32(flags)]);
 }
 
-/** @returns 0 when there is none, in the network namespace that this thread is in */
-export function linkIndex(name: string): number {
-  return indexCall(name);
-}
-
 function number16(value: number): Buffer {
   const buffer = Buffer.alloc(2);
   new DataView(buffer.buffer, buffer.byteOffset).setUint16(0, value, little);
@@ -102,13 +120,7 @@ function number16(value: number): Buffer {
 
 /** With its place as its number. */
 function encode({ type, flags, body }: NetlinkRequest, place: number): Buffer {
-  const header = [
-    number32(headerSize + body.length),
-    number16(type),
-    number16(flags | request | acknowledge),
-    number32(place),
-    number32(0),
-  ];
+  const header = [number32(headerSize + body.length), number16(type), number16(flags | request), number32(place), number32(0)];
   return padded(Buffer.concat([...header, body]));
 }
 
@@ -139,7 +151,6 @@ const receiveCall = libc.func("long recv(int, uint8_t*, size_t, int)") as (
   length: number,
   flags: number,
 ) => number;
-const indexCall = libc.func("unsigned int if_nametoindex(const char*)") as (name: string) => number;
 
 const little = endianness() === "LE";
 const netlinkFamily = 16;
@@ -148,5 +159,7 @@ const rawSocket = 3 | 0o2000000;
 const routeProtocol = 0;
 const headerSize = 16;
 const errorType = 2;
+const getLink = 18;
+const linkNameType = 3;
 const [request, acknowledge] = [1, 4];
 const doNotWait = 0x40;

@@ -1,15 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { inNetwork } from "../runtime/thread-namespaces.ts";
-import {
-  attribute,
-  linkHeader,
-  linkIndex,
-  netlinkFlags,
-  type NetlinkRequest,
-  NetlinkSocket,
-  netlinkTypes,
-  number32,
-} from "./netlink.ts";
+import { attribute, linkHeader, netlinkFlags, type NetlinkRequest, NetlinkSocket, netlinkTypes, number32 } from "./netlink.ts";
 
 export interface Wire {
   /** Its end in the node. */
@@ -27,29 +18,31 @@ export interface Wire {
 export async function makeWire(wire: Wire): Promise<void> {
   const network = openSync(wire.namespacePath, "r");
   try {
-    await within(new NetlinkSocket(), outside(wire, network));
+    await within(new NetlinkSocket(), async (node) => node.send(outside(wire, network, await node.indexOf(wire.bridge))));
   } finally {
     closeSync(network);
   }
-  const pod = inNetwork(wire.namespacePath, () => ({ socket: new NetlinkSocket(), index: linkIndex("eth0") }));
-  await within(pod.socket, inside(wire, pod.index));
+  const inPod = inNetwork(wire.namespacePath, () => new NetlinkSocket());
+  await within(inPod, async (pod) => pod.send(inside(wire, await pod.indexOf("eth0"))));
 }
 
 /** Both ends, and what was set on them. @throws SyscallError ENODEV when there is none */
 export async function removeWire(link: string): Promise<void> {
   const body = Buffer.concat([linkHeader({}), attribute(linkName, link)]);
-  await within(new NetlinkSocket(), [{ what: `delete ${link}`, type: netlinkTypes.deleteLink, flags: 0, body }]);
+  await within(new NetlinkSocket(), (node) =>
+    node.send([{ what: `delete ${link}`, type: netlinkTypes.deleteLink, flags: 0, body }]),
+  );
 }
 
-async function within(socket: NetlinkSocket, requests: readonly NetlinkRequest[]): Promise<void> {
+async function within(socket: NetlinkSocket, work: (socket: NetlinkSocket) => Promise<void>): Promise<void> {
   try {
-    await socket.send(requests);
+    await work(socket);
   } finally {
     socket.close();
   }
 }
 
-function outside({ link, bridge, mtu }: Wire, network: number): readonly NetlinkRequest[] {
+function outside({ link, bridge, mtu }: Wire, network: number, master: number): readonly NetlinkRequest[] {
   const peer = [
     linkHeader({}),
     attribute(linkName, "eth0"),
@@ -57,7 +50,7 @@ function outside({ link, bridge, mtu }: Wire, network: number): readonly Netlink
     attribute(linkNamespaceDescriptor, network),
   ];
   const pair = Buffer.concat([attribute(infoKind, "veth"), attribute(infoData, attribute(vethPeer, Buffer.concat(peer)))]);
-  const atBridge = [attribute(linkMtu, mtu), attribute(linkMaster, linkIndex(bridge)), attribute(linkInfo, pair)];
+  const atBridge = [attribute(linkMtu, mtu), attribute(linkMaster, master), attribute(linkInfo, pair)];
   // A pod that calls its own Service comes back through its own port.
   const hairpin = attribute(portHairpin, Buffer.from([1]));
   const port = Buffer.concat([attribute(infoSlaveKind, "bridge"), attribute(infoSlaveData, hairpin)]);

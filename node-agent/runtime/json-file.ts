@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { open, readFile, rename } from "node:fs/promises";
 
 /**
@@ -8,9 +8,9 @@ import { open, readFile, rename } from "node:fs/promises";
 export async function writeJsonFile(path: string, value: unknown, { durable = false } = {}): Promise<void> {
   const partial = `${path}.partial`;
   if (!durable) {
-    // Into the page cache: four turns of another thread would take longer than the calls do.
+    // Into the page cache: three turns of another thread would take longer. Replacing a file may wait for a disk (ext4).
     writeFileSync(partial, JSON.stringify(value), { mode: 0o600 });
-    renameSync(partial, path);
+    await rename(partial, path);
     return;
   }
   const file = await open(partial, "w", 0o600);
