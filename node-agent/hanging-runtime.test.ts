@@ -86,6 +86,17 @@ describe("an agent whose runtime hangs", () => {
     await until(async () => (await phase("stuck")) === "Running", 1000);
   });
 
+  it("lets no number of pods that hang hold up one that does not", async () => {
+    const start = runtime.startContainer.bind(runtime);
+    runtime.startContainer = (id) => (runtime.podOf(id)?.startsWith("stuck") === true ? never : start(id));
+    for (let index = 0; index < 40; index++) await create(`stuck-${index}`);
+    await until(async () => runtime.calls.some((call) => call.startsWith("run sandbox stuck-")));
+    const began = clock.monotonic();
+    await create("free");
+    await until(async () => (await phase("free")) === "Running", 100);
+    expect(clock.monotonic() - began).toBeLessThan(10_000);
+  });
+
   it("says that the node is not ready and why, and recovers by itself", async () => {
     await until(async () => (await ready())?.status === "True");
     const [info, list] = [runtime.info.bind(runtime), runtime.list.bind(runtime)];
