@@ -31,7 +31,8 @@ export function deploymentReconciler(informers: SharedInformers, clock: Clock): 
 
   return {
     name: "deployment-controller",
-    requests: merge(ownRequests(owners), ownerRequests(sets, owners), podsGone),
+    requests: merge(ownRequests(owners), podsGone),
+    bursts: ownerRequests(sets, owners),
     plan: planDeployment,
     conclude: concludeDeployment,
     async observe(key: ObjectKey, live: ApiReader) {

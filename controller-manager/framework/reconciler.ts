@@ -17,6 +17,8 @@ export interface Reconciler<View> {
   readonly name: string;
   /** Which keys to look at, as things change. May fire while informers fill. */
   readonly requests: Observable<ObjectKey>;
+  /** As `requests`, for changes that come in bursts, as when ten pods get ready: what follows a look closely is looked at together. */
+  readonly bursts?: Observable<ObjectKey>;
   /** Everything that the plan needs to know, the time included. Undefined: there is nothing to drive. */
   observe(key: ObjectKey, live: ApiReader): Promise<View | undefined>;
   /** Pure. */

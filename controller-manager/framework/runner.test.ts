@@ -6,7 +6,6 @@ import { controllerRef, keyOf, type Stored } from "#api/object";
 import { configMaps, events, secrets } from "#api/resource-type";
 import { createClient } from "#client/transport-client";
 import { SmallApi } from "#client/small-api.testing";
-import { merge } from "rxjs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { controllerIn, ownRequests } from "./owner-requests.ts";
 import type { Outcome, Plan, Write } from "./plan.ts";
@@ -41,7 +40,8 @@ function secretMaker(): Reconciler<View> {
   );
   return {
     name: "secret-maker",
-    requests: merge(ownRequests(owners), fromChildren),
+    requests: ownRequests(owners),
+    bursts: fromChildren,
     async observe(where) {
       const found = owners.get(where);
       return found && { map: found, secrets: children.byIndex(controllerIndex, found.metadata.uid) };
@@ -155,14 +155,19 @@ describe("runReconciler", () => {
   test("acts on a change at once, and on what follows it closely in one look", async () => {
     await wants(1);
     await clock.advance(1000);
+    const [secret] = (await client().list(secrets)).items;
     const before = passes.length;
     for (let touch = 0; touch < 5; touch++) {
-      await client().patch(configMaps, key, { type: "merge", patch: { data: { touch: `${touch}` } } });
+      await client().patch(secrets, keyOf(secret!), { type: "merge", patch: { data: { touch: `${touch}` } } });
       await clock.advance(1);
     }
     const atOnce = passes.length - before;
     await clock.advance(100);
     expect([atOnce, passes.length - before]).toEqual([1, 2]);
+    await client().patch(secrets, keyOf(secret!), { type: "merge", patch: { data: { touch: "last" } } });
+    await client().patch(configMaps, key, { type: "merge", patch: { data: { own: "at once" } } });
+    await clock.advance(0);
+    expect(passes.length - before).toBe(4);
   });
 
   test("stops a slow start at the first failure, and tries again later and later", async () => {

@@ -74,7 +74,8 @@ class Runner<View> {
   }
 
   async run(workers: number): Promise<void> {
-    const requests = this.#reconciler.requests.subscribe((key) => this.#ask(keyText(key)));
+    const requests = this.#reconciler.requests.subscribe((key) => this.#queue.add(keyText(key)));
+    const bursts = this.#reconciler.bursts?.subscribe((key) => this.#addRested(keyText(key)));
     const stop = () => this.#queue.shutDown();
     this.#signal.addEventListener("abort", stop, { once: true });
     try {
@@ -83,12 +84,13 @@ class Runner<View> {
       await Promise.all(Array.from({ length: workers }, () => this.#work()));
     } finally {
       requests.unsubscribe();
+      bursts?.unsubscribe();
       await this.#recorder.stop();
     }
   }
 
-  /** The first change is acted on at once. What follows it closely, as when ten pods get ready, is looked at together. */
-  #ask(text: string): void {
+  /** At once, unless it was looked at a moment ago. */
+  #addRested(text: string): void {
     const rested = this.#options.clock.monotonic() - (this.#looked.get(text) ?? -Infinity);
     if (rested >= restMs) this.#queue.add(text);
     else this.#queue.addAfter(text, restMs - rested);

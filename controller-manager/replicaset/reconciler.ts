@@ -3,7 +3,6 @@ import type { Pod, ReplicaSet } from "#api/generated/types";
 import { controllerOf, type ObjectKey, type Stored } from "#api/object";
 import { pods, replicaSets } from "#api/resource-type";
 import type { ApiReader } from "#client/api-client";
-import { merge } from "rxjs";
 import { hasOrphans } from "../framework/claim.ts";
 import { isAlive } from "../framework/is-alive.ts";
 import { ownerRequests, ownRequests, selectorOf } from "../framework/owner-requests.ts";
@@ -22,7 +21,8 @@ export function replicaSetReconciler(informers: SharedInformers, clock: Clock): 
 
   return {
     name: "replicaset-controller",
-    requests: merge(ownRequests(sets), ownerRequests(children, sets)),
+    requests: ownRequests(sets),
+    bursts: ownerRequests(children, sets),
     plan: planReplicaSet,
     conclude: concludeReplicaSet,
     async observe(key: ObjectKey, live: ApiReader) {
