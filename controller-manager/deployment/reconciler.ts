@@ -6,7 +6,7 @@ import type { ApiReader } from "#client/api-client";
 import { map, merge, mergeMap, type Observable } from "rxjs";
 import { hasOrphans } from "../framework/claim.ts";
 import { isAlive } from "../framework/is-alive.ts";
-import { controllerIn, deletions, ownerRequests, ownRequests, selectorOf } from "../framework/owner-requests.ts";
+import { controllerIn, deletions, ownerRequests, selectorOf, specRequests, statusRequests } from "../framework/owner-requests.ts";
 import type { Reconciler } from "../framework/reconciler.ts";
 import { controllerIndex, type SharedInformers } from "../framework/shared-informers.ts";
 import { concludeDeployment, newReplicaSetName, planDeployment } from "./plan.ts";
@@ -31,8 +31,8 @@ export function deploymentReconciler(informers: SharedInformers, clock: Clock): 
 
   return {
     name: "deployment-controller",
-    requests: merge(ownRequests(owners), podsGone),
-    bursts: ownerRequests(sets, owners),
+    requests: merge(specRequests(owners), podsGone),
+    bursts: merge(statusRequests(owners), ownerRequests(sets, owners)),
     plan: planDeployment,
     conclude: concludeDeployment,
     async observe(key: ObjectKey, live: ApiReader) {

@@ -10,6 +10,29 @@ export function ownRequests<T extends KubeObject>(informer: Informer<T>): Observ
   return informer.changes.pipe(map(({ object }) => keyOf(object)));
 }
 
+/** The key of each object of which something else is asked now than before, or that comes or goes. */
+export function specRequests<T extends KubeObject>(informer: Informer<T>): Observable<ObjectKey> {
+  return informer.changes.pipe(
+    filter((change) => !isStatusOnly(change)),
+    map(({ object }) => keyOf(object)),
+  );
+}
+
+/** The key of each object that says something else of itself, as it does while its controller works on it. */
+export function statusRequests<T extends KubeObject>(informer: Informer<T>): Observable<ObjectKey> {
+  return informer.changes.pipe(
+    filter(isStatusOnly),
+    map(({ object }) => keyOf(object)),
+  );
+}
+
+function isStatusOnly<T extends KubeObject>(change: Change<T>): boolean {
+  if (change.type !== "updated") return false;
+  const { metadata: is } = change.object;
+  const { metadata: was } = change.old;
+  return is.generation === was.generation && is.deletionTimestamp === was.deletionTimestamp;
+}
+
 /**
  * The owners that a change of a child concerns: who controls it, who did, and, if nobody does, whoever might adopt it.
  */

@@ -3,9 +3,10 @@ import type { Pod, ReplicaSet } from "#api/generated/types";
 import { controllerOf, type ObjectKey, type Stored } from "#api/object";
 import { pods, replicaSets } from "#api/resource-type";
 import type { ApiReader } from "#client/api-client";
+import { merge } from "rxjs";
 import { hasOrphans } from "../framework/claim.ts";
 import { isAlive } from "../framework/is-alive.ts";
-import { ownerRequests, ownRequests, selectorOf } from "../framework/owner-requests.ts";
+import { ownerRequests, selectorOf, specRequests, statusRequests } from "../framework/owner-requests.ts";
 import type { Reconciler } from "../framework/reconciler.ts";
 import { controllerIndex, type SharedInformers } from "../framework/shared-informers.ts";
 import { concludeReplicaSet, planReplicaSet, type ReplicaSetView } from "./plan.ts";
@@ -21,8 +22,8 @@ export function replicaSetReconciler(informers: SharedInformers, clock: Clock): 
 
   return {
     name: "replicaset-controller",
-    requests: ownRequests(sets),
-    bursts: ownerRequests(children, sets),
+    requests: specRequests(sets),
+    bursts: merge(statusRequests(sets), ownerRequests(children, sets)),
     plan: planReplicaSet,
     conclude: concludeReplicaSet,
     async observe(key: ObjectKey, live: ApiReader) {
