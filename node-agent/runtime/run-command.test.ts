@@ -1,3 +1,4 @@
+import { homedir } from "node:os";
 import { expect, test } from "vitest";
 import { runCommand } from "./run-command.ts";
 
@@ -32,4 +33,9 @@ test("large inputs and outputs arrive whole, of many at once", async () => {
   const input = "x".repeat(1_000_000);
   const results = await Promise.all(Array.from({ length: 10 }, () => runCommand(["cat"], { input })));
   for (const { stdout } of results) expect(stdout === input).toBe(true);
+});
+
+test("without an environment of its own it has this process's", async () => {
+  const { stdout } = await runCommand(["sh", "-c", 'echo "$HOME"']);
+  expect(stdout).toBe(`${homedir()}\n`);
 });

@@ -55,14 +55,15 @@ export async function spawnProcess(argv: readonly string[], options: SpawnOption
     }
     if (options.cwd !== undefined) checkNumber("posix_spawn", addChangeDirectory(actions, options.cwd));
     const attributes = options.newSession === true ? inNewSession : inOurSession;
-    const environment = Object.entries(options.env ?? process.env).map(([name, value]) => `${name}=${value ?? ""}`);
+    const { env } = options;
+    const environment = env === undefined ? ownEnvironment() : [...Object.entries(env).map((entry) => entry.join("=")), null];
     const pid: [number] = [0];
     const failure = await new Promise<number>((resolve, reject) => {
       const done = (error: Error | null, result: number): void => {
         if (error === null) resolve(result);
         else reject(error);
       };
-      spawnCall.async(pid, program, actions, attributes, [...argv, null], [...environment, null], done);
+      spawnCall.async(pid, program, actions, attributes, [...argv, null], environment, done);
     });
     if (failure !== 0) throw new SyscallError(`spawn ${program}`, failure);
     return spawned(pid[0], pipes);
@@ -100,6 +101,8 @@ const emptySignals = libc.func("int sigemptyset(uint8_t*)") as NumberCall;
 const pipeCall = libc.func("int pipe2(_Out_ int*, int)") as (ends: number[], flags: number) => number;
 const waitCall = libc.func("int waitpid(int, _Out_ int*, int)") as unknown as WaitCall;
 
+const environ: unknown = libc.symbol("environ");
+
 /** More than any libc's posix_spawn_file_actions_t, posix_spawnattr_t and sigset_t. */
 const structSize = 1024;
 const closeOnExec = 0o2000000;
@@ -119,6 +122,11 @@ function attributesWith(flags: number): Buffer {
   checkNumber("posix_spawnattr_setsigmask", setSignalMask(attributes, none));
   checkNumber("posix_spawnattr_setflags", setFlags(attributes, flags));
   return attributes;
+}
+
+/** As the C library has it. */
+function ownEnvironment(): unknown {
+  return koffi.decode(environ, "void *");
 }
 
 function makePipe(childs: "read" | "write"): { own: number; childs: number } {
