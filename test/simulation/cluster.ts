@@ -107,8 +107,10 @@ export function hasEnded({ status }: Pod): boolean {
 /** What its image says of how a pod will behave: `broken` never gets ready, `once` ends well, everything else serves. */
 export type Behaviour = "broken" | "once" | "serves";
 
-export function behaviourOf({ spec }: Pod): Behaviour {
+export function behaviourOf({ spec, metadata }: Pod): Behaviour {
   const image = spec?.containers[0]?.image ?? "";
+  // Of those that are flaky every other one.
+  if (image.startsWith("flaky")) return /[02468ace]$/.test(metadata.uid ?? "") ? "broken" : "serves";
   return image.startsWith("broken") ? "broken" : image.startsWith("once") ? "once" : "serves";
 }
 

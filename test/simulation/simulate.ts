@@ -49,7 +49,8 @@ export async function simulate({ seed, serviceAccountKey }: SimulateOptions): Pr
   await user.begin();
   world.faults = faults;
   isRough = true;
-  while (world.clock.monotonic() < roughMs && watch.violations.length === 0) {
+  const began = world.clock.monotonic();
+  while (world.clock.monotonic() - began < roughMs && watch.violations.length === 0) {
     watch.note("the user acts");
     await user.act();
     if (dice.float() < 0.08) await restartServer(world, dice, watch);

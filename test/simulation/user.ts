@@ -37,11 +37,18 @@ export class User {
     this.#options = options;
   }
 
-  /** One node is kept free of pods for ever, and there is something to collect. */
+  /** One node is kept free of pods for ever, there is something to collect, and sometimes a Deployment that never did well. */
   async begin(): Promise<void> {
     const taints = [{ key: reserved, effect: "NoSchedule" }];
     await this.#client.patch(nodes, { namespace: "", name: "n0" }, merge({ spec: { taints } }));
     await this.#makeOwners();
+    if (!this.#happens(0.4)) return;
+    const { selector, template } = this.#template("a", "flaky");
+    await this.#client.create(deployments, {
+      metadata: { namespace: "default", name: "a" },
+      spec: { replicas: 4, selector, template },
+    });
+    await this.#options.world.clock.advance(20_000);
   }
 
   async act(): Promise<void> {
@@ -79,7 +86,7 @@ export class User {
       await refusalIsFine(this.#client.patch(nodes, { namespace: "", name }, { type: "strategic", patch }));
     }
     for (const deployment of (await this.#client.list(deployments)).items) {
-      const broken = imageOf(deployment).startsWith("broken");
+      const broken = !imageOf(deployment).startsWith("serves");
       if (!broken && deployment.spec?.paused !== true) continue;
       const containers = [{ name: "c", image: broken ? this.#image("serves") : imageOf(deployment) }];
       const patch = { spec: { paused: false, template: { spec: { containers } } } };
@@ -110,7 +117,7 @@ export class User {
     };
   }
 
-  #template(app: string): Pick<DeploymentSpec, "selector" | "template"> {
+  #template(app: string, behaviour = "serves"): Pick<DeploymentSpec, "selector" | "template"> {
     const tolerations: Toleration[] = [...unwell, maintenance].map((key) => ({
       key,
       operator: "Exists",
@@ -118,7 +125,7 @@ export class User {
       tolerationSeconds: 5,
     }));
     const cpu = this.#pick(["250m", "500m", "1"]);
-    const containers = [{ name: "c", image: this.#image("serves"), resources: { requests: { cpu } } }];
+    const containers = [{ name: "c", image: this.#image(behaviour), resources: { requests: { cpu } } }];
     return { selector: { matchLabels: { app } }, template: { metadata: { labels: { app } }, spec: { containers, tolerations } } };
   }
 
@@ -126,7 +133,9 @@ export class User {
     const deployment = await this.#anyDeployment();
     if (deployment === undefined) return;
     const old = Math.max(1, this.#version - 2);
-    const image = this.#happens(0.2) ? `serves:${old}` : this.#image(this.#happens(0.2) ? "broken" : "serves");
+    const image = this.#happens(0.2)
+      ? `serves:${old}`
+      : this.#image(this.#pick(["serves", "serves", "serves", "broken", "flaky"]));
     const patch = { spec: { template: { spec: { containers: [{ name: "c", image }] } } } };
     await this.#client.patch(deployments, keyOf(deployment), { type: "strategic", patch });
   }
