@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { serviceAccountKey } from "./seeds.testing.ts";
 
-/** A part with one thing wrong in it, and the rule that has to notice. */
+/** A part with one thing wrong in it, and the rule that has to notice. Each in a module of its own. */
 interface Mistake {
   readonly what: string;
   readonly module: string;
@@ -28,8 +28,8 @@ const mistakes: readonly Mistake[] = [
   },
   {
     what: "a rollout makes all new pods at once",
-    module: "#controller-manager/deployment/sizes",
-    wrong: () => ({ currentSize: ({ deployment }: { deployment: { spec: { replicas: number } } }) => deployment.spec.replicas }),
+    module: "#controller-manager/deployment/limits",
+    wrong: () => ({ maxSurge: () => 100 }),
     caughtBy: "never more than replicas + maxSurge",
   },
   {
@@ -94,11 +94,11 @@ const mistakes: readonly Mistake[] = [
   },
   {
     what: "who waits for its dependents waits for none",
-    module: "#controller-manager/garbage-collector/plan",
-    wrong: ({ planGarbage }: Right<"planGarbage">) => ({
-      planGarbage: (view: { object: { metadata: { deletionTimestamp?: string } } }) =>
-        planGarbage((view.object.metadata.deletionTimestamp === undefined ? view : { ...view, dependents: [] }) as never),
-    }),
+    module: "#controller-manager/garbage-collector/owner-graph",
+    wrong: ({ OwnerGraph }: { OwnerGraph: Class }) => {
+      OwnerGraph.prototype["dependentsOf"] = () => [];
+      return { OwnerGraph };
+    },
     caughtBy: "who waits for its dependents goes last",
   },
   {
@@ -162,12 +162,15 @@ describe("a cluster with one mistake in it", () => {
 
   test.each(mistakes)("is caught: $what", { timeout: 300_000 }, async ({ module, wrong, caughtBy }) => {
     vi.resetModules();
+    const used = vi.fn();
     vi.doMock(module, async (importOriginal) => {
+      used();
       const right = await importOriginal<object>();
       return { ...right, ...wrong(right as never) };
     });
     try {
       const { simulate } = await import("./simulate.ts");
+      expect(used).toHaveBeenCalled();
       const key = await serviceAccountKey();
       const found = new Set<string>();
       for (let seed = 0; seed < mostSeeds && !found.has(caughtBy); seed++) {

@@ -217,7 +217,7 @@ const recreateNeverOverlaps: Rule = {
   },
 };
 
-/** A pod that is ready does not go while one that is not, and has not been for long, stays. */
+/** A pod that has been ready for a while does not go while one that is not, and has not been for long, stays. */
 function worstPodsFirst(): Rule {
   const readyAt = new Map<string, number>();
   return {
@@ -227,7 +227,9 @@ function worstPodsFirst(): Rule {
       if (pod?.kind !== "Pod") return undefined;
       if (after !== undefined && isReady(after)) readyAt.set(after.metadata.uid, cluster.now);
       const owner = cluster.byUid(controllerOf(pod)?.uid ?? "");
-      if (!hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before as Stored<Pod>, cluster))
+      // Who became ready only now was chosen when he was not.
+      const isNews = before === undefined || !isAvailable(before, staleMs / 1000, cluster.now);
+      if (isNews || !hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before, cluster))
         return undefined;
       // They all go at a time, in no order. Once no more have to, who is left was chosen to stay.
       const active = cluster.podsOf(owner).filter(isActive).length;

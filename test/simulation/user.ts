@@ -82,8 +82,8 @@ export class User {
     const { world } = this.#options;
     for (const name of world.nodeNames) {
       if (!world.isRunning(name)) world.startNode(name);
-      const patch = { spec: { unschedulable: null, taints: [{ $patch: "delete", key: maintenance }] } };
-      await refusalIsFine(this.#client.patch(nodes, { namespace: "", name }, { type: "strategic", patch }));
+      await refusalIsFine(this.#setTaint(name, false));
+      await refusalIsFine(this.#client.patch(nodes, { namespace: "", name }, merge({ spec: { unschedulable: null } })));
     }
     for (const deployment of (await this.#client.list(deployments)).items) {
       const broken = !imageOf(deployment).startsWith("serves");
@@ -179,11 +179,13 @@ export class User {
 
   /** Of one node: its pods may stay for five seconds. Or takes the taint off. */
   async #taint(): Promise<void> {
-    const { world } = this.#options;
-    const name = this.#pick(world.nodeNames);
+    await this.#setTaint(this.#pick(this.#options.world.nodeNames), this.#happens(0.6));
+  }
+
+  async #setTaint(name: string, tainted: boolean): Promise<void> {
     const { spec, metadata } = await this.#client.get(nodes, { namespace: "", name });
     const others = (spec?.taints ?? []).filter(({ key }) => key !== maintenance);
-    const taints = others.length < (spec?.taints ?? []).length ? others : [...others, { key: maintenance, effect: "NoExecute" }];
+    const taints = tainted ? [...others, { key: maintenance, effect: "NoExecute" }] : others;
     const patch = { metadata: { resourceVersion: metadata.resourceVersion }, spec: { taints } };
     await this.#client.patch(nodes, { namespace: "", name }, merge(patch));
   }
