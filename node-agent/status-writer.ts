@@ -16,9 +16,6 @@ export interface StatusWriterOptions {
   readonly signal: AbortSignal;
 }
 
-/** A pod that starts says so only when it is not running by then: most are, and one write tells it all. */
-const startingToldAfterMs = 400;
-
 /**
  * Writes the status of one pod: one request at a time, always the newest, until it has arrived or the pod is gone. Never blocks
  * whoever sets it.
@@ -28,8 +25,6 @@ export class StatusWriter {
   #wanted: { readonly pod: StoredPod; readonly status: PodStatus } | undefined;
   #written: PodStatus | undefined;
   #writing: Promise<void> | undefined;
-  #startingTold = false;
-  readonly #noMoreStarting = new AbortController();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -37,13 +32,11 @@ export class StatusWriter {
 
   set(pod: StoredPod, status: PodStatus): void {
     this.#wanted = { pod, status };
-    if (!isStarting(status)) this.#noMoreStarting.abort(overtaken);
     this.#writing ??= this.#write();
   }
 
   /** Resolves when what was set last is written or given up. */
   async flushed(): Promise<void> {
-    this.#noMoreStarting.abort(overtaken);
     await this.#writing;
   }
 
@@ -51,7 +44,6 @@ export class StatusWriter {
     const { client, log, signal } = this.#options;
     // Never done before `#writing` is set.
     await Promise.resolve();
-    await this.#holdBackStarting();
     const backoff = new Backoff({ ...this.#options, initialMs: 200, maxMs: 10_000 });
     while (this.#wanted !== undefined && !signal.aborted) {
       const { pod, status } = this.#wanted;
@@ -79,25 +71,7 @@ export class StatusWriter {
     }
     this.#writing = undefined;
   }
-
-  async #holdBackStarting(): Promise<void> {
-    const { clock, signal } = this.#options;
-    if (this.#startingTold) return;
-    this.#startingTold = true;
-    await clock.sleep(startingToldAfterMs, AbortSignal.any([signal, this.#noMoreStarting.signal])).catch(() => undefined);
-  }
 }
-
-/** One for all: an error of its own for each would cost its stack. */
-const overtaken = new Error("there is something newer to write");
-
-/** Nothing has run yet, and nothing is in the way. */
-function isStarting({ phase, initContainerStatuses = [], containerStatuses = [] }: PodStatus): boolean {
-  const statuses = [...initContainerStatuses, ...containerStatuses];
-  return phase === "Pending" && statuses.every(({ state }) => startingReasons.has(state?.waiting?.reason ?? ""));
-}
-
-const startingReasons: ReadonlySet<string> = new Set(["ContainerCreating", "PodInitializing"]);
 
 /** Lists of conditions and addresses are merged by the server, so what is no longer there must be said. */
 export function statusPatch(pod: StoredPod, before: PodStatus, after: PodStatus): object {
