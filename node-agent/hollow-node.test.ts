@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { deployments, pods } from "#api/resource-type";
+import { deployments, nodes, pods } from "#api/resource-type";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
 import { systemClock } from "#base/clock";
 import { silentLogger } from "#base/logger";
@@ -53,6 +53,8 @@ describe("hollow nodes in a real control plane", () => {
 
   it("run a Deployment, with what each pod is known by, and let it go again", { timeout: 30_000 }, async () => {
     const key = { namespace: "default", name: "web" };
+    const fit = async () => (await admin.list(nodes)).items.filter(({ spec }) => (spec?.taints ?? []).length === 0).length;
+    await expect.poll(fit, { timeout: 15_000 }).toBe(3);
     await admin.create(deployments, {
       metadata: key,
       spec: {
