@@ -223,7 +223,8 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
 
   it("gives a volume in memory its size and no more", async () => {
     await isIn("soaking", "Succeeded");
-    expect((await logs("soaking")).trim().split("\n").at(-1)).toBe(`${4 * 2 ** 20}`);
+    // Beside what head complains of, which may come before or after.
+    expect((await logs("soaking")).trim().split("\n")).toContain(`${4 * 2 ** 20}`);
   });
 
   it("lets nobody write where the machine or its own limits are set", async () => {
