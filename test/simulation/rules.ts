@@ -229,8 +229,7 @@ function worstPodsFirst(): Rule {
       const owner = cluster.byUid(controllerOf(pod)?.uid ?? "");
       // Who became ready only now was chosen when he was not.
       const isNews = before === undefined || !isAvailable(before, staleMs / 1000, cluster.now);
-      if (isNews || !hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before, cluster))
-        return undefined;
+      if (isNews || !hasFallen(before, after) || owner?.kind !== "ReplicaSet" || mayGoAnyway(before, cluster)) return undefined;
       // They all go at a time, in no order. Once no more have to, who is left was chosen to stay.
       const active = cluster.podsOf(owner).filter(isActive).length;
       if (active > Math.min(...(lately(cluster, owner) as ReplicaSet[]).map(replicasOf))) return undefined;
