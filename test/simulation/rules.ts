@@ -175,7 +175,10 @@ function enoughAvailable(): Rule {
       const object = (after ?? before) as Stored<KubeObject>;
       if (object.kind === "ReplicaSet") {
         const fewer = before !== undefined && after !== undefined && replicasOf(after) < replicasOf(before);
-        if (fewer) shrank(object, at, cluster);
+        // Scaling in the middle of a rollout keeps proportions, and asks nobody whether he is available (upstream: scale).
+        const isRescaled = fewer && desiredOf(after) !== desiredOf(before);
+        if (isRescaled) shrinking.set(object.metadata.uid, { at, untold: replicasOf(before) - replicasOf(after) });
+        else if (fewer) shrank(object, at, cluster);
         return undefined;
       }
       const deployment = object.kind === "Pod" ? deploymentOf(object, cluster) : undefined;
@@ -194,6 +197,10 @@ function enoughAvailable(): Rule {
       return enough ? undefined : `${available} of ${name} are available, where ${least} have to be`;
     },
   };
+}
+
+function desiredOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.["deployment.kubernetes.io/desired-replicas"];
 }
 
 /** A pod that was ready, and is on its way out now. */
