@@ -1,49 +1,21 @@
-import type { Entry, Page, Revision, Storage, WatchBatch } from "#apiserver/storage/storage";
+import { ForwardingStorage } from "#apiserver/storage/forwarding-storage.testing";
+import type { Entry, Revision, Storage } from "#apiserver/storage/storage";
 
 /** Counts what is really written, whoever writes it: `create pods`, `update pods`, `delete pods`. */
-export class CountedStorage implements Storage {
+export class CountedStorage extends ForwardingStorage {
   readonly writes = new Map<string, number>();
-  readonly #storage: Storage;
 
-  constructor(storage: Storage) {
-    this.#storage = storage;
-  }
-
-  async put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry> {
-    const entry = await this.#storage.put(key, value, expected, options);
+  override async put(...args: Parameters<Storage["put"]>): Promise<Entry> {
+    const [key, , expected] = args;
+    const entry = await super.put(...args);
     this.#count(expected === 0 ? "create" : "update", key);
     return entry;
   }
 
-  async delete(key: string, expected: Revision): Promise<Revision> {
-    const revision = await this.#storage.delete(key, expected);
+  override async delete(key: string, expected: Revision): Promise<Revision> {
+    const revision = await super.delete(key, expected);
     this.#count("delete", key);
     return revision;
-  }
-
-  revision(): Promise<Revision> {
-    return this.#storage.revision();
-  }
-  get(key: string): Promise<Entry | undefined> {
-    return this.#storage.get(key);
-  }
-  list(prefix: string, options?: { after?: string; limit?: number; at?: Revision }): Promise<Page> {
-    return this.#storage.list(prefix, options);
-  }
-  count(prefix: string): Promise<number> {
-    return this.#storage.count(prefix);
-  }
-  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch> {
-    return this.#storage.watch(prefix, after, signal);
-  }
-  requestProgress(): void {
-    this.#storage.requestProgress();
-  }
-  compact(revision: Revision): Promise<void> {
-    return this.#storage.compact(revision);
-  }
-  close(): Promise<void> {
-    return this.#storage.close();
   }
 
   #count(verb: string, key: string): void {

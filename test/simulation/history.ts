@@ -1,5 +1,6 @@
 import type { KubeObject, Stored } from "#api/object";
-import type { Entry, Page, Revision, Storage, WatchBatch } from "#apiserver/storage/storage";
+import { ForwardingStorage } from "#apiserver/storage/forwarding-storage.testing";
+import type { Entry, Revision, Storage } from "#apiserver/storage/storage";
 import type { Clock } from "#base/clock";
 
 /** One change of the store, as its log has it. */
@@ -18,53 +19,28 @@ export interface Write {
  * A storage that tells each write the moment it has happened, before anyone who waits for it can act on it. What it tells is read from
  * the bytes that are stored, and so owes nothing to the server that wrote them.
  */
-export class ObservedStorage implements Storage {
-  readonly #storage: Storage;
+export class ObservedStorage extends ForwardingStorage {
   readonly #clock: Clock;
   readonly #observe: (write: Write) => void;
   readonly #objects = new Map<string, Stored<KubeObject>>();
 
   constructor(storage: Storage, clock: Clock, observe: (write: Write) => void) {
-    this.#storage = storage;
+    super(storage);
     this.#clock = clock;
     this.#observe = observe;
   }
 
-  async put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry> {
-    const entry = await this.#storage.put(key, value, expected, options);
+  override async put(...args: Parameters<Storage["put"]>): Promise<Entry> {
+    const [key, value] = args;
+    const entry = await super.put(...args);
     if (!isEvent(key)) this.#tell(key, entry.revision, objectOf(value, entry.revision));
     return entry;
   }
 
-  async delete(key: string, expected: Revision): Promise<Revision> {
-    const revision = await this.#storage.delete(key, expected);
+  override async delete(key: string, expected: Revision): Promise<Revision> {
+    const revision = await super.delete(key, expected);
     if (!isEvent(key)) this.#tell(key, revision, undefined);
     return revision;
-  }
-
-  revision(): Promise<Revision> {
-    return this.#storage.revision();
-  }
-  get(key: string): Promise<Entry | undefined> {
-    return this.#storage.get(key);
-  }
-  list(prefix: string, options?: { after?: string; limit?: number; at?: Revision }): Promise<Page> {
-    return this.#storage.list(prefix, options);
-  }
-  count(prefix: string): Promise<number> {
-    return this.#storage.count(prefix);
-  }
-  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch> {
-    return this.#storage.watch(prefix, after, signal);
-  }
-  requestProgress(): void {
-    this.#storage.requestProgress();
-  }
-  compact(revision: Revision): Promise<void> {
-    return this.#storage.compact(revision);
-  }
-  close(): Promise<void> {
-    return this.#storage.close();
   }
 
   #tell(key: string, revision: Revision, after: Stored<KubeObject> | undefined): void {

@@ -1,6 +1,7 @@
 import { ensureNamespaces, ensurePriorityClasses } from "#cluster/bootstrap/system-objects";
 import { runApiServer } from "#apiserver/main";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
+import { ForwardingStorage } from "#apiserver/storage/forwarding-storage.testing";
 import { StorageError, type Storage } from "#apiserver/storage/storage";
 import { StatusError } from "#api/status";
 import type { Handle } from "#api/request";
@@ -135,7 +136,7 @@ export class World {
     this.#stopServer = new AbortController();
     const { signal } = this.#stopServer;
     const { handle } = await runApiServer({
-      storage: until(signal, this.#storage),
+      storage: new MortalStorage(this.#storage, signal),
       serviceAccountKey: this.#options.serviceAccountKey,
       checks: [],
       clock: this.clock,
@@ -193,27 +194,26 @@ function gone(why: string): StatusError {
   return new StatusError("ServiceUnavailable", `the API server cannot be reached: ${why}`);
 }
 
-/** A server that was killed writes no more. */
-function until(signal: AbortSignal, storage: Storage): Storage {
-  const check = (): void => {
-    if (signal.aborted) throw new StorageError("Unavailable", "the server that asks was killed");
-  };
-  return {
-    revision: () => storage.revision(),
-    get: (key) => storage.get(key),
-    list: (prefix, options) => storage.list(prefix, options),
-    count: (prefix) => storage.count(prefix),
-    put: async (...args) => {
-      check();
-      return storage.put(...args);
-    },
-    delete: async (...args) => {
-      check();
-      return storage.delete(...args);
-    },
-    watch: (...args) => storage.watch(...args),
-    requestProgress: () => storage.requestProgress(),
-    compact: (revision) => storage.compact(revision),
-    close: () => storage.close(),
-  };
+/** What one server writes through: one that was killed writes no more. */
+class MortalStorage extends ForwardingStorage {
+  readonly #signal: AbortSignal;
+
+  constructor(storage: Storage, signal: AbortSignal) {
+    super(storage);
+    this.#signal = signal;
+  }
+
+  override async put(...args: Parameters<Storage["put"]>): ReturnType<Storage["put"]> {
+    this.#checkAlive();
+    return super.put(...args);
+  }
+
+  override async delete(...args: Parameters<Storage["delete"]>): ReturnType<Storage["delete"]> {
+    this.#checkAlive();
+    return super.delete(...args);
+  }
+
+  #checkAlive(): void {
+    if (this.#signal.aborted) throw new StorageError("Unavailable", "the server that asks was killed");
+  }
 }
