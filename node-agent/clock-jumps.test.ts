@@ -1,59 +1,28 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Pod } from "#api/generated/types";
 import { pods } from "#api/resource-type";
-import { FakeClock } from "#base/fake-clock";
-import { silentLogger } from "#base/logger";
-import { seededRandom } from "#base/random";
+import type { FakeClock } from "#base/fake-clock";
 import type { ApiClient } from "#client/api-client";
-import { SmallApi } from "#client/small-api.testing";
-import { createClient } from "#client/transport-client";
-import { hollowNode } from "./hollow-node.ts";
-import { runNodeAgent } from "./main.ts";
+import { type HollowAgent, startHollowAgent } from "./hollow-agent.testing.ts";
 import type { FakeProgram, FakeRuntime } from "./runtime/fake-runtime.ts";
 
 const key = { namespace: "default", name: "web" };
 const hours = 3_600_000;
 
 describe("a wall clock that is set", () => {
+  let agent: HollowAgent;
   let clock: FakeClock;
   let client: ApiClient;
   let runtime: FakeRuntime;
-  let stop: AbortController;
-  let running: Promise<void>;
-  let stateDirectory: string;
   let program: FakeProgram;
 
   beforeEach(() => {
-    clock = new FakeClock();
-    client = createClient(new SmallApi());
-    stop = new AbortController();
-    stateDirectory = mkdtempSync(join(tmpdir(), "skiff-jumps-"));
     program = {};
-    const options = hollowNode({
-      nodeName: "node-1",
-      nodeAddress: "172.30.0.2",
-      podCidr: "10.244.1.0/24",
-      client,
-      stateDirectory,
-      program: () => program,
-      clock,
-      random: seededRandom(1),
-      log: silentLogger,
-      signal: stop.signal,
-    });
-    ({ runtime } = options);
-    running = runNodeAgent(options);
+    agent = startHollowAgent({ program: () => program });
+    ({ clock, client, runtime } = agent);
   });
-  afterEach(async () => {
-    stop.abort();
-    await clock.advance(10_000);
-    await running;
-    rmSync(stateDirectory, { recursive: true });
-  });
+  afterEach(() => agent.stop());
 
   const create = () =>
     client.create<Pod>(pods, {

@@ -1,55 +1,24 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Pod } from "#api/generated/types";
 import { nodes, pods } from "#api/resource-type";
-import { FakeClock } from "#base/fake-clock";
-import { silentLogger } from "#base/logger";
-import { seededRandom } from "#base/random";
+import type { FakeClock } from "#base/fake-clock";
 import type { ApiClient } from "#client/api-client";
-import { SmallApi } from "#client/small-api.testing";
-import { createClient } from "#client/transport-client";
-import { hollowNode } from "./hollow-node.ts";
-import { runNodeAgent } from "./main.ts";
+import { type HollowAgent, startHollowAgent } from "./hollow-agent.testing.ts";
 import type { FakeRuntime } from "./runtime/fake-runtime.ts";
 
 const never = new Promise<never>(() => undefined);
 
 describe("an agent whose runtime hangs", () => {
+  let agent: HollowAgent;
   let clock: FakeClock;
   let client: ApiClient;
   let runtime: FakeRuntime;
-  let stop: AbortController;
-  let running: Promise<void>;
-  let stateDirectory: string;
 
   beforeEach(() => {
-    clock = new FakeClock();
-    client = createClient(new SmallApi());
-    stop = new AbortController();
-    stateDirectory = mkdtempSync(join(tmpdir(), "skiff-hanging-"));
-    const options = hollowNode({
-      nodeName: "node-1",
-      nodeAddress: "172.30.0.2",
-      podCidr: "10.244.1.0/24",
-      client,
-      stateDirectory,
-      clock,
-      random: seededRandom(1),
-      log: silentLogger,
-      signal: stop.signal,
-    });
-    ({ runtime } = options);
-    running = runNodeAgent(options);
+    agent = startHollowAgent();
+    ({ clock, client, runtime } = agent);
   });
-  afterEach(async () => {
-    stop.abort();
-    await clock.advance(10_000);
-    await running;
-    rmSync(stateDirectory, { recursive: true });
-  });
+  afterEach(() => agent.stop());
 
   const create = (name: string) =>
     client.create<Pod>(pods, {
@@ -64,14 +33,7 @@ describe("an agent whose runtime hangs", () => {
   const phase = async (name: string) => (await client.get(pods, { namespace: "default", name })).status?.phase;
   const ready = async () =>
     (await client.get(nodes, { namespace: "", name: "node-1" })).status?.conditions?.find(({ type }) => type === "Ready");
-  const until = async (condition: () => Promise<boolean>, stepMs = 0) => {
-    for (const giveUpAt = performance.now() + 5000; performance.now() < giveUpAt;) {
-      await clock.advance(stepMs);
-      await sleep(1);
-      if (await condition().catch(() => false)) return;
-    }
-    throw new Error("gave up waiting");
-  };
+  const until: HollowAgent["until"] = (condition, stepMs) => agent.until(condition, stepMs);
 
   it("runs the other pods, and this one once the call is given up", async () => {
     const start = runtime.startContainer.bind(runtime);

@@ -1,56 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import type { Pod } from "#api/generated/types";
 import { events, nodes, pods } from "#api/resource-type";
-import { FakeClock } from "#base/fake-clock";
-import { silentLogger } from "#base/logger";
-import { seededRandom } from "#base/random";
-import { SmallApi } from "#client/small-api.testing";
-import { createClient } from "#client/transport-client";
-import { hollowNode } from "./hollow-node.ts";
-import { runNodeAgent } from "./main.ts";
+import { startHollowAgent } from "./hollow-agent.testing.ts";
 
 it("evicts one pod a look while the node is short of memory, the least important first, and says so", async () => {
-  const clock = new FakeClock();
-  const client = createClient(new SmallApi());
-  const stop = new AbortController();
-  const stateDirectory = mkdtempSync(join(tmpdir(), "skiff-pressure-"));
   const memory = { available: 2 ** 32, capacity: 2 ** 34 };
-  const running = runNodeAgent({
-    ...hollowNode({
-      nodeName: "node-1",
-      nodeAddress: "172.30.0.2",
-      podCidr: "10.244.1.0/24",
-      client,
-      stateDirectory,
-      clock,
-      random: seededRandom(1),
-      log: silentLogger,
-      signal: stop.signal,
-    }),
-    observeMachine: async () => new Map([["memory.available", memory]]),
-  });
-  onTestFinished(async () => {
-    stop.abort();
-    await clock.advance(10_000);
-    await running;
-    rmSync(stateDirectory, { recursive: true });
-  });
+  const agent = startHollowAgent({ observeMachine: async () => new Map([["memory.available", memory]]) });
+  onTestFinished(() => agent.stop());
+  const { client, until } = agent;
   const pod = (name: string) => client.get(pods, { namespace: "default", name });
   const phase = async (name: string) => (await pod(name)).status?.phase;
   const condition = async (type: string) =>
     (await client.get(nodes, { namespace: "", name: "node-1" })).status?.conditions?.find((one) => one.type === type)?.status;
-  const until = async (done: () => Promise<boolean>, stepMs = 0) => {
-    for (const giveUpAt = performance.now() + 5000; performance.now() < giveUpAt;) {
-      await clock.advance(stepMs);
-      await sleep(1);
-      if (await done().catch(() => false)) return;
-    }
-    throw new Error("gave up waiting");
-  };
   for (const [name, priority] of [
     ["low", 0],
     ["high", 100],
