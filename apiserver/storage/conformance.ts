@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hasStorageReason, StorageError, type Entry, type Revision, type Storage, type WatchBatch } from "./storage.ts";
+import {
+  hasStorageReason,
+  StorageError,
+  type Dump,
+  type DumpedEntry,
+  type Entry,
+  type Revision,
+  type Storage,
+  type WatchBatch,
+} from "./storage.ts";
 
 export interface OpenedStorage {
   readonly storage: Storage;
@@ -7,6 +16,8 @@ export interface OpenedStorage {
   readonly clock: { advance(ms: number): Promise<void> };
   /** Closes it and opens the same data again; absent where nothing outlives the process. */
   readonly reopen?: () => Promise<Storage>;
+  /** False: a dump does not show the values that were put, but what became of them. */
+  readonly dumpsWhatItGot?: boolean;
   readonly cleanup: () => Promise<void>;
 }
 
@@ -358,6 +369,55 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
         await opened.clock.advance(3_000);
         await until(async () => (await storage.count(root)) === 1);
         expect(keysOf((await list()).entries)).toEqual(["a"]);
+      });
+    });
+
+    describe("dumping", () => {
+      const dumpAll = async (dump: Dump): Promise<DumpedEntry[]> => {
+        const entries: DumpedEntry[] = [];
+        for await (const page of dump.pages) entries.push(...page);
+        return entries;
+      };
+
+      it("gives everything below a prefix, in order, at one revision, with what is left of its life", async () => {
+        await storage.put(`${root}b`, encode("1"), 0, { expiresAfterSeconds: 100 });
+        const a = await create("a");
+        await create("c");
+        await storage.delete(`${root}c`, a.revision + 1);
+        const dump = await storage.dump(root);
+        const entries = await dumpAll(dump);
+        expect(dump.revision).toBe(await storage.revision());
+        expect(dump.count).toBe(2);
+        expect(keysOf(entries)).toEqual(["a", "b"]);
+        expect(entries.map(({ revision }) => revision)).toEqual([a.revision, a.revision - 1]);
+        if (opened.dumpsWhatItGot !== false) expect(entries.map(({ value }) => decode(value))).toEqual([`a`, "1"]);
+        expect(entries[0]!.expiresAfterSeconds).toBeUndefined();
+        expect(entries[1]!.expiresAfterSeconds).toBeGreaterThan(90);
+        // A lease may be a little longer than what was asked for.
+        expect(entries[1]!.expiresAfterSeconds).toBeLessThanOrEqual(106);
+        await opened.clock.advance(2_000);
+        const [, later] = await dumpAll(await storage.dump(root));
+        expect(later!.expiresAfterSeconds).toBeLessThan(entries[1]!.expiresAfterSeconds!);
+        expect((await storage.dump(`${root}none/`)).count).toBe(0);
+      });
+
+      it("is not changed by writes, deletions and compactions while it is read", async () => {
+        const names = Array.from({ length: 1200 }, (_, index) => `k${String(index).padStart(4, "0")}`);
+        for (let at = 0; at < names.length; at += 100) await Promise.all(names.slice(at, at + 100).map((key) => create(key)));
+        const { revision, pages, count } = await storage.dump(root);
+        const entries: DumpedEntry[] = [];
+        for await (const page of pages) {
+          entries.push(...page);
+          const late = await storage.get(`${root}k1150`);
+          if (late !== undefined) await storage.delete(late.key, late.revision);
+          const changed = await storage.get(`${root}k1100`);
+          await storage.put(`${root}k1100`, encode("new"), changed!.revision);
+          await create(`late-${entries.length}`);
+          await storage.compact(await storage.revision()).catch(() => undefined);
+        }
+        expect(count).toBe(names.length);
+        expect(keysOf(entries)).toEqual(names);
+        expect(Math.max(...entries.map((entry) => entry.revision))).toBeLessThanOrEqual(revision);
       });
     });
 

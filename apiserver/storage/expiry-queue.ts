@@ -1,4 +1,5 @@
 import type { Clock } from "#base/clock";
+import type { DumpedEntry, Entry } from "./storage.ts";
 
 /**
  * Which keys expire when. Deadlines are rounded up to whole seconds, so that what was written together goes together, at one
@@ -36,6 +37,14 @@ export class ExpiryQueue {
     if (keys?.size === 0) this.#due.delete(deadline);
   }
 
+  /** By key: the whole seconds that are left, at least 1. */
+  secondsLeft(): Map<string, number> {
+    const now = this.#clock.monotonic();
+    const left = new Map(this.#deadlines);
+    for (const [key, deadline] of left) left.set(key, Math.max(1, Math.ceil((deadline - now) / 1000)));
+    return left;
+  }
+
   /** Calls `expire` with the keys whose time has come, until the signal aborts. A key it leaves in the queue comes again a second later. */
   async run(signal: AbortSignal, expire: (keys: readonly string[]) => Promise<void>): Promise<void> {
     while (!signal.aborted) {
@@ -64,6 +73,10 @@ export class ExpiryQueue {
       this.#interrupt = undefined;
     }
   }
+}
+
+export function withSecondsLeft(entry: Entry, seconds: number | undefined): DumpedEntry {
+  return seconds === undefined ? entry : { ...entry, expiresAfterSeconds: seconds };
 }
 
 const longestWait = 3_600_000;

@@ -1,4 +1,4 @@
-import type { Entry, Page, Revision, Storage, WatchBatch } from "./storage.ts";
+import type { Dump, Entry, Page, Revision, Storage, WatchBatch } from "./storage.ts";
 
 /** Passes everything on: for who wants to see or refuse some of it, and to leave the rest as it is. */
 export class ForwardingStorage implements Storage {
@@ -22,6 +22,10 @@ export class ForwardingStorage implements Storage {
 
   count(prefix: string): Promise<number> {
     return this.#storage.count(prefix);
+  }
+
+  dump(prefix: string): Promise<Dump> {
+    return this.#storage.dump(prefix);
   }
 
   put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry> {

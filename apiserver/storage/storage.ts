@@ -16,6 +16,21 @@ export interface Page {
   readonly more: boolean;
 }
 
+/** As it lies in the store. */
+export interface DumpedEntry extends Entry {
+  /** What is left of its life, in whole seconds, at least 1; absent: it does not expire. */
+  readonly expiresAfterSeconds?: number;
+}
+
+/** Everything below a prefix at one revision, for a backup. */
+export interface Dump {
+  readonly revision: Revision;
+  /** How many entries there are. */
+  readonly count: number;
+  /** In key order. Neither writes nor compactions meanwhile hold it up or change it. */
+  readonly pages: AsyncIterable<readonly DumpedEntry[]>;
+}
+
 /** Without `value` the key was deleted; without `previous` it was not there before. */
 export interface Change {
   readonly key: string;
@@ -41,6 +56,7 @@ export interface Storage {
    */
   list(prefix: string, options?: { after?: string; limit?: number; at?: Revision }): Promise<Page>;
   count(prefix: string): Promise<number>;
+  dump(prefix: string): Promise<Dump>;
   /**
    * Resolves once durable. Never retried inside. `expected` is the revision of the entry that is replaced, 0: must not exist.
    * @throws StorageError AlreadyExists, Conflict, OutcomeUnknown, NoSpace, TooLarge.

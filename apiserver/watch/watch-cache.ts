@@ -9,6 +9,7 @@ import {
   hasStorageReason,
   StorageError,
   type Change,
+  type Dump,
   type Entry,
   type Page,
   type Revision,
@@ -255,6 +256,10 @@ export class WatchCache implements Storage {
   async count(prefix: string): Promise<number> {
     await this.freshen();
     return this.countCached(prefix);
+  }
+
+  dump(prefix: string): Promise<Dump> {
+    return this.#storage.dump(prefix);
   }
 
   put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry> {

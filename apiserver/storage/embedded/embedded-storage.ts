@@ -4,12 +4,21 @@ import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { ChangeLog, expired, future } from "../change-log.ts";
 import { matching, type Commit } from "../commit.ts";
-import { ExpiryQueue } from "../expiry-queue.ts";
+import { ExpiryQueue, withSecondsLeft } from "../expiry-queue.ts";
 import { Followers } from "../followers.ts";
 import { keepHistory } from "../keep-history.ts";
 import { OrderedMap } from "../ordered-map.ts";
 import { extendOverlay, rewoundKeys, type Overlay } from "../rewind.ts";
-import { StorageError, type Entry, type Page, type Revision, type Storage, type WatchBatch } from "../storage.ts";
+import {
+  StorageError,
+  type Dump,
+  type DumpedEntry,
+  type Entry,
+  type Page,
+  type Revision,
+  type Storage,
+  type WatchBatch,
+} from "../storage.ts";
 import { Group, type WriteRequest } from "./group.ts";
 import { lockDirectory } from "./process-lock.ts";
 import { Tables, type Lease } from "./tables.ts";
@@ -57,6 +66,8 @@ class EmbeddedStorage implements Storage {
   readonly #followers: Followers;
   readonly #expiries: ExpiryQueue;
   readonly #closed = new AbortController();
+  /** Under way: what they have not caught up with is not to be compacted. */
+  readonly #dumps = new Set<Reading>();
   #floor: Revision;
   #queue: WriteRequest[] = [];
   /** Being written: lmdb may show these already, readers must not. */
@@ -92,23 +103,22 @@ class EmbeddedStorage implements Storage {
     this.#throwIfClosed();
     const revision = options.at ?? this.#followers.revision;
     if (revision > this.#followers.revision) throw future(revision, this.#followers.revision);
-    const reading = { revision, overlay: new Map<string, Entry | undefined>(), upTo: revision };
+    const reading = readingAt(revision);
     const entries: Entry[] = [];
     const limit = options.limit ?? Infinity;
-    let after = options.after;
-    for (;;) {
-      const size = Math.min(pageOfEntries, limit - entries.length);
-      await this.#tables.prefetch(take(this.#index.keys(prefix, after), size));
-      await this.#catchUp(reading);
-      const keys = take(rewoundKeys(this.#index, reading.overlay, prefix, after), size + 1);
-      for (const key of keys.slice(0, size)) {
-        const entry = reading.overlay.get(key) ?? this.#entry(key);
-        if (entry !== undefined) entries.push(entry);
-      }
-      const more = keys.length > size;
-      if (!more || entries.length >= limit) return { entries, revision, more };
-      after = keys[size - 1];
+    for (let after = options.after; ;) {
+      const page = await this.#readPage(reading, prefix, after, Math.min(pageOfEntries, limit - entries.length));
+      entries.push(...page.entries);
+      if (!page.more || entries.length >= limit) return { entries, revision, more: page.more };
+      after = page.last;
     }
+  }
+
+  async dump(prefix: string): Promise<Dump> {
+    this.#throwIfClosed();
+    const revision = this.#followers.revision;
+    const pages = this.#dumpPages(prefix, readingAt(revision), this.#expiries.secondsLeft());
+    return { revision, count: this.#index.count(prefix), pages };
   }
 
   async count(prefix: string): Promise<number> {
@@ -140,9 +150,10 @@ class EmbeddedStorage implements Storage {
     this.#followers.requestProgress();
   }
 
-  async compact(revision: Revision): Promise<void> {
+  async compact(upTo: Revision): Promise<void> {
     this.#throwIfClosed();
-    if (revision > this.#followers.revision) throw future(revision, this.#followers.revision);
+    if (upTo > this.#followers.revision) throw future(upTo, this.#followers.revision);
+    const revision = Math.min(upTo, ...Array.from(this.#dumps, (reading) => reading.upTo));
     if (revision <= this.#floor) return;
     this.#floor = revision;
     await this.#tables.setCompacted(revision);
@@ -156,6 +167,39 @@ class EmbeddedStorage implements Storage {
     await this.#writing;
     await this.#tables.close();
     this.#release();
+  }
+
+  async *#dumpPages(prefix: string, reading: Reading, left: Map<string, number>): AsyncGenerator<readonly DumpedEntry[]> {
+    this.#dumps.add(reading);
+    try {
+      for (let after: string | undefined; ;) {
+        this.#throwIfClosed();
+        const { entries, last, more } = await this.#readPage(reading, prefix, after, pageOfEntries);
+        if (entries.length > 0) yield entries.map((entry) => withSecondsLeft(entry, left.get(entry.key)));
+        if (!more) return;
+        after = last;
+      }
+    } finally {
+      this.#dumps.delete(reading);
+    }
+  }
+
+  /** At most `size` entries as they were at the reading's revision. */
+  async #readPage(
+    reading: Reading,
+    prefix: string,
+    after: string | undefined,
+    size: number,
+  ): Promise<{ entries: Entry[]; last: string | undefined; more: boolean }> {
+    await this.#tables.prefetch(take(this.#index.keys(prefix, after), size));
+    await this.#catchUp(reading);
+    const keys = take(rewoundKeys(this.#index, reading.overlay, prefix, after), size + 1);
+    const entries: Entry[] = [];
+    for (const key of keys.slice(0, size)) {
+      const entry = reading.overlay.get(key) ?? this.#entry(key);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return { entries, last: keys[size - 1], more: keys.length > size };
   }
 
   /** As readers see it: while the key's next version is being written, the one before. */
@@ -173,7 +217,7 @@ class EmbeddedStorage implements Storage {
   }
 
   /** Brings the overlay up to what readers see now, without a pause behind its last step. */
-  async #catchUp(reading: { overlay: Overlay<Entry>; upTo: Revision }): Promise<void> {
+  async #catchUp(reading: Reading): Promise<void> {
     for (let first = true; reading.upTo < this.#followers.revision; first = false) {
       if (!first) await this.#tables.pause();
       for (const commit of this.#commitsAfter(reading.upTo)) {
@@ -271,6 +315,16 @@ class EmbeddedStorage implements Storage {
   #throwIfClosed(): void {
     if (this.#closed.signal.aborted) throw closedError();
   }
+}
+
+/** A look at an older state that is taken bit by bit: what has changed since, as far as it has been read. */
+interface Reading {
+  readonly overlay: Overlay<Entry>;
+  upTo: Revision;
+}
+
+function readingAt(revision: Revision): Reading {
+  return { overlay: new Map(), upTo: revision };
 }
 
 function closedError(): StorageError {

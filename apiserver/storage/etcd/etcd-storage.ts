@@ -7,12 +7,14 @@ import { keepHistory } from "../keep-history.ts";
 import {
   hasStorageReason,
   StorageError,
+  type Dump,
   type Entry,
   type Page,
   type Revision,
   type Storage,
   type WatchBatch,
 } from "../storage.ts";
+import { dumpOf } from "./dump.ts";
 import { failureOf, isLeaseNotFound, isNoSpace, readError, writeError } from "./etcd-failure.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { Behind, Feed } from "./feed.ts";
@@ -59,6 +61,8 @@ export class EtcdStorage implements Storage {
   readonly #leases: Leases;
   readonly #closed = new AbortController();
   readonly #running: Promise<unknown>;
+  /** Revisions at which something is being read for long: not to be compacted by us. */
+  readonly #held = new Set<Revision>();
   #asked: Promise<Revision> | undefined;
   #asking: Promise<unknown> = Promise.resolve();
   /** The newest revision that etcd has named: progress that is asked for covers it. */
@@ -124,6 +128,15 @@ export class EtcdStorage implements Storage {
     return Number(count);
   }
 
+  async dump(prefix: string): Promise<Dump> {
+    this.#throwIfClosed();
+    try {
+      return await dumpOf(this.#deps, prefix, this.#held);
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
   async put(key: string, value: Uint8Array, expected: Revision, options: { expiresAfterSeconds?: number } = {}): Promise<Entry> {
     this.#throwIfClosed();
     const { expiresAfterSeconds: seconds } = options;
@@ -176,8 +189,9 @@ export class EtcdStorage implements Storage {
     if (!this.#closed.signal.aborted) this.#feed.reach(this.#latest, this.#closed.signal);
   }
 
-  async compact(revision: Revision): Promise<void> {
+  async compact(upTo: Revision): Promise<void> {
     this.#throwIfClosed();
+    const revision = Math.min(upTo, ...this.#held);
     const { members } = this.#deps;
     try {
       await this.#reading(members.call((client, options) => client.kv.compact({ revision: String(revision) }, options)));

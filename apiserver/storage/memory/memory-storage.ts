@@ -2,12 +2,22 @@ import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { ChangeLog, future } from "../change-log.ts";
 import { checkDeletable, checkExpected } from "../compare-and-swap.ts";
-import { ExpiryQueue } from "../expiry-queue.ts";
+import { ExpiryQueue, withSecondsLeft } from "../expiry-queue.ts";
 import { Followers } from "../followers.ts";
 import { keepHistory } from "../keep-history.ts";
 import { OrderedMap } from "../ordered-map.ts";
 import { extendOverlay, rewoundKeys, type Overlay } from "../rewind.ts";
-import { StorageError, type Change, type Entry, type Page, type Revision, type Storage, type WatchBatch } from "../storage.ts";
+import {
+  StorageError,
+  type Change,
+  type Dump,
+  type DumpedEntry,
+  type Entry,
+  type Page,
+  type Revision,
+  type Storage,
+  type WatchBatch,
+} from "../storage.ts";
 import { emptyStoreRevision, matching, type Commit } from "../commit.ts";
 
 /** Forgets everything when the process ends. For tests, and the yardstick for the others: every step is visible at once. */
@@ -46,6 +56,12 @@ export class MemoryStorage implements Storage {
 
   async count(prefix: string): Promise<number> {
     return this.#entries.count(prefix);
+  }
+
+  async dump(prefix: string): Promise<Dump> {
+    const left = this.#expiries.secondsLeft();
+    const entries = [...this.#entries.values(prefix)].map((entry) => withSecondsLeft(entry, left.get(entry.key)));
+    return { revision: this.#followers.revision, count: entries.length, pages: inOnePage(entries) };
   }
 
   async put(key: string, value: Uint8Array, expected: Revision, options: { expiresAfterSeconds?: number } = {}): Promise<Entry> {
@@ -119,4 +135,8 @@ export class MemoryStorage implements Storage {
   #throwIfClosed(): void {
     if (this.#closed.signal.aborted) throw new StorageError("Unavailable", "the store is closed");
   }
+}
+
+async function* inOnePage(entries: readonly DumpedEntry[]): AsyncGenerator<readonly DumpedEntry[]> {
+  if (entries.length > 0) yield entries;
 }
