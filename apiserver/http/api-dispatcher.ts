@@ -3,9 +3,11 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ApiRequest, ApiResponse, Credentials, Verb } from "#api/request";
 import { StatusError } from "#api/status";
+import { Cancellation } from "#base/cancellation";
 import type { Clock } from "#base/clock";
 import type { ApiServer } from "../api-server.ts";
 import { credentialsOf } from "./credentials.ts";
+import { Deadlines } from "./deadlines.ts";
 import { impersonationOf } from "./impersonation-headers.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
@@ -30,21 +32,27 @@ interface Asked {
   readonly query: URLSearchParams;
   readonly credentials: Credentials;
   readonly isLong: boolean;
+  readonly labels: RequestLabels;
   readonly upgrade?: Readonly<Record<string, string>>;
 }
 
 const drainPollMs = 20;
 
+/** One for all: an error of its own for each would cost its stack. */
+const clientGone = new Error("the client has gone");
+
 /** Serves the paths of the API itself, in front of everything else because this is where the load is. */
 export class ApiDispatcher {
   readonly #options: DispatcherOptions;
   /** Those that run for long, to be ended when the server goes. */
-  readonly #longRunning = new Set<AbortController>();
+  readonly #longRunning = new Set<Cancellation>();
+  readonly #deadlines: Deadlines;
   #active = 0;
   #draining = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
   }
 
   /** The server is going: nothing new is taken on. */
@@ -86,9 +94,12 @@ export class ApiDispatcher {
   ): Promise<void> {
     const { server, clock, metrics } = this.#options;
     const began = clock.monotonic();
-    const ended = new AbortController();
-    const gone = new AbortController();
+    // Nobody waits for the answer, or no longer for all of it.
+    const ended = new Cancellation(clientGone);
+    const gone = new Cancellation(clientGone);
     response.once("close", () => {
+      // Behind a short answer that is out there is nothing left to end.
+      if (response.writableFinished && asked?.isLong === false) return;
       gone.abort();
       ended.abort();
     });
@@ -98,7 +109,7 @@ export class ApiDispatcher {
     try {
       if (this.#draining) throw goingError(response);
       asked = this.#asked(request, path, new URLSearchParams(queryText), connection !== undefined);
-      const labels = this.#labelsOf(asked);
+      const { labels } = asked;
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
       const sent = (events: number): void => metrics.sent(labels, events);
@@ -111,10 +122,10 @@ export class ApiDispatcher {
         await serveWatch(request, connection.socket, connection.head, answer.events, { ended, sent });
       } else {
         const gzip = acceptsGzip(request.headers["accept-encoding"]);
-        await writeResponse(response, answer, { signal: gone.signal, gzip, sent });
+        await writeResponse(response, answer, { client: gone, gzip, sent });
       }
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (gone.aborted) return;
       if (response.headersSent || code === 101) {
         // A stream that cannot be finished must not look finished.
         response.destroy(error instanceof Error ? error : undefined);
@@ -123,16 +134,16 @@ export class ApiDispatcher {
       const refusal = server.failure(error);
       code = refusal.status;
       if (error instanceof StatusError && asked !== undefined && (code === 429 || code === 504)) {
-        metrics.terminated(this.#labelsOf(asked), code);
+        metrics.terminated(asked.labels, code);
       }
       // What is left of a body that nobody reads would be taken for the next request.
       if (!request.complete) response.setHeader("connection", "close");
-      await writeResponse(response, refusal, { signal: gone.signal }).catch(() => response.destroy());
+      await writeResponse(response, refusal, { client: gone }).catch(() => response.destroy());
     } finally {
       this.#active--;
       if (code !== 0) {
         const tookMs = asked?.isLong === true ? undefined : clock.monotonic() - began;
-        metrics.answered(asked === undefined ? noLabels(request.method) : this.#labelsOf(asked), code, tookMs);
+        metrics.answered(asked === undefined ? noLabels(request.method) : asked.labels, code, tookMs);
       }
     }
   }
@@ -149,37 +160,38 @@ export class ApiDispatcher {
       query,
       credentials: token !== undefined && credentials.kind === "anonymous" ? { kind: "bearer", token } : credentials,
       isLong: isLongRunning(verb, target),
+      labels: this.#labelsOf(target, verb, query),
       ...(wantsUpgrade && { upgrade: upgradeHeaders(request) }),
     };
   }
 
-  async #answer(request: IncomingMessage, asked: Asked, ended: AbortController): Promise<ApiResponse> {
-    const { inFlight, clock } = this.#options;
+  async #answer(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {
+    const { inFlight } = this.#options;
     if (asked.isLong) return this.#longAnswer(request, asked, ended);
     const timeoutMs = timeoutOf(asked.query, requestTimeoutMs);
     const leave = inFlight.enter(asked.verb, asked.credentials);
     try {
-      return await within(this.#ask(request, asked, ended.signal), timeoutMs, clock, ended);
+      return await within(this.#ask(request, asked, ended), timeoutMs, this.#deadlines, ended);
     } finally {
       leave();
     }
   }
 
-  async #longAnswer(request: IncomingMessage, asked: Asked, ended: AbortController): Promise<ApiResponse> {
-    const leave = this.#options.metrics.longRunningBegan(this.#labelsOf(asked));
+  async #longAnswer(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {
+    const leave = this.#options.metrics.longRunningBegan(asked.labels);
     this.#longRunning.add(ended);
     const over = (): void => {
       this.#longRunning.delete(ended);
       leave();
     };
     ended.signal.addEventListener("abort", over, { once: true });
-    return this.#ask(request, asked, ended.signal);
+    return this.#ask(request, asked, ended);
   }
 
   async #ask(
     request: IncomingMessage,
     { target, verb, query, credentials, upgrade }: Asked,
-    signal: AbortSignal,
+    ended: Cancellation,
   ): Promise<ApiResponse> {
     // What follows a request for another protocol is that protocol's already.
     const body = request.method === "GET" || upgrade !== undefined ? undefined : await readBody(request);
@@ -195,12 +207,14 @@ export class ApiDispatcher {
       ...(impersonate && { impersonate }),
       userAgent: request.headers["user-agent"] ?? "",
       ...(upgrade && { upgrade }),
-      signal,
+      get signal() {
+        return ended.signal;
+      },
     };
     return this.#options.server.handle(call);
   }
 
-  #labelsOf({ target, verb, query }: Asked): RequestLabels {
+  #labelsOf(target: ResourcePath, verb: Verb, query: URLSearchParams): RequestLabels {
     const { group, version, resource, subresource = "", name, namespace } = target;
     const label = verbLabels[isConnect(subresource) ? "connect" : verb];
     if (!this.#options.server.serves(target)) return noLabels(label);
@@ -239,9 +253,10 @@ function splitUrl(url: string): { readonly path: string; readonly query: string 
   return at === -1 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
 }
 
+const isCorePath = /^\/api\/+[^/]+\/+[^/]/;
+const isGroupPath = /^\/apis\/+[^/]+\/+[^/]+\/+[^/]/;
+
 /** Deeper than the documents of discovery. */
 function isResourcePath(path: string): boolean {
-  const isCore = path.startsWith("/api/");
-  if (!isCore && !path.startsWith("/apis/")) return false;
-  return path.split("/").filter((segment) => segment !== "").length > (isCore ? 2 : 3);
+  return isCorePath.test(path) || isGroupPath.test(path);
 }

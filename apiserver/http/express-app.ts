@@ -34,7 +34,7 @@ export interface ExpressAppOptions {
   readonly metrics: ApiMetrics;
 }
 
-const never = new AbortController().signal;
+const client = { signal: new AbortController().signal };
 
 /** Everything that is not a resource: discovery, OpenAPI, health, version. */
 export function expressApp({
@@ -94,7 +94,7 @@ export function expressApp({
     throw noSuchResource();
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    void writeResponse(response, server.failure(error), { signal: never });
+    void writeResponse(response, server.failure(error), { client });
   });
   return app;
 }

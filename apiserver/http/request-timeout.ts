@@ -1,5 +1,6 @@
 import { StatusError } from "#api/status";
-import type { Clock } from "#base/clock";
+import type { Cancellation } from "#base/cancellation";
+import type { Deadlines } from "./deadlines.ts";
 import type { ResourcePath } from "./request-path.ts";
 import type { Verb } from "#api/request";
 
@@ -45,21 +46,25 @@ function parseDuration(text: string): number | undefined {
 }
 
 /** What `work` resolves to; once its time is up `ended` aborts and the answer is a Timeout, whatever `work` does then. */
-export async function within<T>(work: Promise<T>, ms: number, clock: Clock, ended: AbortController): Promise<T> {
-  const timer = new AbortController();
-  const late = clock.sleep(ms, timer.signal).then(() => {
-    const error = new StatusError(
-      "Timeout",
-      "Timeout: request did not complete within requested timeout - context deadline exceeded",
+export function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, ended: Cancellation): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const leave = deadlines.set(ms, () => {
+      const error = new StatusError(
+        "Timeout",
+        "Timeout: request did not complete within requested timeout - context deadline exceeded",
+      );
+      ended.abort(error);
+      reject(error);
+    });
+    work.then(
+      (result) => {
+        leave();
+        resolve(result);
+      },
+      (error: unknown) => {
+        leave();
+        reject(error as Error);
+      },
     );
-    ended.abort(error);
-    throw error;
   });
-  late.catch(() => undefined);
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-  }
 }

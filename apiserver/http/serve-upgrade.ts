@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ApiResponse } from "#api/request";
+import type { Cancellation } from "#base/cancellation";
 import { withoutBearer } from "./watch-over-web-socket.ts";
 
 const known = new Set(["upgrade", "x-stream-protocol-version"]);
@@ -20,7 +21,7 @@ export async function serveUpgrade(
   answer: Extract<ApiResponse, { kind: "upgrade" }>,
   socket: Duplex,
   head: Buffer,
-  ended: AbortController,
+  ended: Cancellation,
 ): Promise<void> {
   const headers = { ...response.getHeaders(), ...answer.headers, connection: "Upgrade" };
   response.detachSocket(socket as Socket);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { EncodedEvent } from "#api/request";
+import type { Cancellation } from "#base/cancellation";
 
 /** What browsers can send instead of an Authorization header (upstream: authentication/request/websocket). */
 const bearerProtocol = "base64url.bearer.authorization.k8s.io.";
@@ -35,7 +36,7 @@ export async function serveWatch(
   socket: Duplex,
   head: Buffer,
   events: AsyncIterable<readonly EncodedEvent[]>,
-  options: { readonly ended: AbortController; readonly sent: (events: number) => void },
+  options: { readonly ended: Cancellation; readonly sent: (events: number) => void },
 ): Promise<void> {
   const client = await new Promise<WebSocket>((resolve) => framing.handleUpgrade(request, socket, head, resolve));
   const { ended, sent } = options;
@@ -48,8 +49,8 @@ export async function serveWatch(
     }
     client.close(1000);
   } catch (error) {
-    if (!ended.signal.aborted) client.close(1011);
-    if (!ended.signal.aborted) throw error;
+    if (!ended.aborted) client.close(1011);
+    if (!ended.aborted) throw error;
   }
 }
 

@@ -7,8 +7,8 @@ import { createGzip, gzip } from "node:zlib";
 import type { ApiResponse } from "#api/request";
 
 export interface WriteOptions {
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
+  /** Its signal aborts when it has gone, and is looked at only when an answer has to wait. */
+  readonly client: { readonly signal: AbortSignal };
   /** The client takes gzip. */
   readonly gzip?: boolean;
   /** Called after each batch of a watch. */
@@ -22,7 +22,7 @@ const level = 1;
 
 const gzipWhole = promisify<Uint8Array, { level: number }, Buffer>(gzip);
 
-/** Writes an answer, no faster than the client reads it. Rejects when the signal aborts. */
+/** Writes an answer, no faster than the client reads it. Rejects when the client has gone. */
 export async function writeResponse(response: ServerResponse, answer: ApiResponse, options: WriteOptions): Promise<void> {
   for (const text of answer.warnings) response.appendHeader("warning", warningHeader(text));
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
@@ -39,7 +39,7 @@ export async function writeResponse(response: ServerResponse, answer: ApiRespons
         const [first] = batch;
         const bytes =
           batch.length === 1 && first !== undefined ? first.bytes() : Buffer.concat(batch.map((event) => event.bytes()));
-        await write(response, bytes, options.signal);
+        await write(response, bytes, options);
         options.sent?.(batch.length);
       }
       response.end();
@@ -47,7 +47,7 @@ export async function writeResponse(response: ServerResponse, answer: ApiRespons
     case "stream":
       response.writeHead(answer.status, { "content-type": answer.contentType });
       response.flushHeaders();
-      for await (const chunk of answer.chunks) await write(response, chunk, options.signal);
+      for await (const chunk of answer.chunks) await write(response, chunk, options);
       response.end();
       return;
     case "upgrade":
@@ -60,7 +60,7 @@ async function writeWhole(response: ServerResponse, status: number, bytes: Uint8
   const compress = options.gzip === true && bytes.length > compressFrom;
   if (bytes.length > compressFrom) response.setHeader("vary", "Accept-Encoding");
   const body = compress ? await gzipWhole(bytes, { level }) : bytes;
-  options.signal.throwIfAborted();
+  if (compress) options.client.signal.throwIfAborted();
   response.writeHead(status, { "content-length": body.length, ...(compress && { "content-encoding": "gzip" }) });
   response.end(body);
 }
@@ -85,13 +85,13 @@ async function writeList(
   const headers = { "content-type": "application/json", vary: "Accept-Encoding" };
   if (options.gzip !== true) {
     response.writeHead(status, headers);
-    for (const chunk of all) await write(response, chunk, options.signal);
+    for (const chunk of all) await write(response, chunk, options);
     response.end();
     return;
   }
   response.writeHead(status, { ...headers, "content-encoding": "gzip" });
   const zip = createGzip({ level, chunkSize: compressFrom });
-  await pipeline(Readable.from(all, { objectMode: true, highWaterMark: 1 }), zip, response, { signal: options.signal });
+  await pipeline(Readable.from(all, { objectMode: true, highWaterMark: 1 }), zip, response, { signal: options.client.signal });
 }
 
 function* joined(head: readonly Uint8Array[], rest: Iterator<Uint8Array>): Generator<Uint8Array> {
@@ -105,9 +105,9 @@ export function acceptsGzip(header: string | string[] | undefined): boolean {
   return clauses.some((clause) => /^\s*gzip\s*(;|$)/i.test(clause) && !/;\s*q=0(\.0*)?\s*$/i.test(clause));
 }
 
-async function write(response: ServerResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (!response.write(chunk)) await once(response, "drain", { signal });
+async function write(response: ServerResponse, chunk: Uint8Array, { client }: WriteOptions): Promise<void> {
+  if (response.destroyed) client.signal.throwIfAborted();
+  if (!response.write(chunk)) await once(response, "drain", { signal: client.signal });
 }
 
 /** RFC 7234 with code 299, as net.NewWarningHeader of apimachinery forms it. */

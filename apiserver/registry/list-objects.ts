@@ -1,4 +1,5 @@
 import { wholeNumber } from "#api/query";
+import type { ApiRequest } from "#api/request";
 import { StatusError } from "#api/status";
 import { hasStorageReason } from "../storage/storage.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
@@ -15,6 +16,9 @@ export interface ListResult {
   readonly remainingItemCount?: number;
 }
 
+/** Whose signal is looked at only when there is something to wait for. */
+type Reading = Pick<ApiRequest, "signal">;
+
 /** How long a read waits for a version that this server has not seen yet. */
 const futureWaitMs = 3_000;
 
@@ -23,20 +27,20 @@ export async function listObjects(
   store: ResourceStore,
   selection: Selection,
   query: URLSearchParams,
-  signal: AbortSignal,
+  reader: Reading,
 ): Promise<ListResult> {
   const limit = Math.max(wholeNumber(query, "limit"), 0);
   const { version, match, token } = listOptions(query);
   const prefix = keyPrefix(store.definition.type, selection.namespace);
-  if (token !== "") return nextPage(store, selection, prefix, limit, token, signal);
+  if (token !== "") return nextPage(store, selection, prefix, limit, token, reader);
   // As upstream has it since before there was a resourceVersionMatch: a limited list from a version is of exactly that version.
   const isExact = match === "Exact" || (match === "" && limit > 0 && version !== "" && version !== "0");
   if (isExact) {
-    const revision = await atVersion(store, version, signal);
+    const revision = await atVersion(store, version, reader);
     return page(await itemsAt(store, prefix, revision), selection, limit, revision);
   }
-  if (version === "") await store.cache.freshen(signal);
-  else if (version !== "0") await atVersion(store, version, signal);
+  if (version === "") await store.cache.freshen(reader);
+  else if (version !== "0") await atVersion(store, version, reader);
   // From version 0 upstream answers everything it has at once.
   return page(currentItems(store, selection, prefix), selection, version === "0" ? 0 : limit, store.cache.current);
 }
@@ -47,11 +51,11 @@ async function nextPage(
   prefix: string,
   limit: number,
   token: string,
-  signal: AbortSignal,
+  reader: Reading,
 ): Promise<ListResult> {
   const { revision, after } = parseContinueToken(token);
   if (revision === inconsistent) {
-    await store.cache.freshen(signal);
+    await store.cache.freshen(reader);
     return page(store.cache.listCached(prefix), selection, limit, store.cache.current, after);
   }
   try {
@@ -73,9 +77,10 @@ function expiredToken(after: string, cause: Error): StatusError {
 }
 
 /** Waits until this server has seen `version`. @throws StatusError Timeout with the cause clients look for. */
-export async function atVersion(store: ResourceStore, version: string, signal: AbortSignal): Promise<number> {
+export async function atVersion(store: ResourceStore, version: string, reader: Reading): Promise<number> {
   const revision = Number(version);
-  if (!(await store.cache.waitFor(revision, { timeoutMs: futureWaitMs, signal }))) {
+  if (store.cache.current >= revision) return revision;
+  if (!(await store.cache.waitFor(revision, { timeoutMs: futureWaitMs, signal: reader.signal }))) {
     const causes = [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }];
     const message = `Timeout: Too large resource version: ${version}, current: ${store.cache.current}`;
     throw new StatusError("Timeout", message, { causes, retryAfterSeconds: 1 });
@@ -106,9 +111,11 @@ async function itemsAt(store: ResourceStore, prefix: string, revision: number): 
 
 function page(all: readonly CachedObject[], selection: Selection, limit: number, revision: number, after?: string): ListResult {
   const rest = after === undefined ? all : all.filter((item) => item.key > after);
+  // What everything passes needs no looking at, and so no parsing.
+  if (!selection.isNarrowed && (limit === 0 || rest.length <= limit)) return { items: rest, resourceVersion: String(revision) };
   const items: CachedObject[] = [];
   for (const [index, item] of rest.entries()) {
-    if (!selection.matches(item.object)) continue;
+    if (selection.isNarrowed && !selection.matches(item.object)) continue;
     if (limit > 0 && items.length === limit) {
       const last = items.at(-1);
       const unfiltered = rest.length - index;

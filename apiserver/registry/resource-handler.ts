@@ -114,7 +114,9 @@ class ResourceCall {
       warn: (text) => {
         if (!this.#warnings.includes(text)) this.#warnings.push(text);
       },
-      signal: request.signal,
+      get signal() {
+        return request.signal;
+      },
     };
   }
 
@@ -139,10 +141,7 @@ class ResourceCall {
 
   async list(): Promise<ApiResponse> {
     const respond = this.#respond();
-    return respond.list(
-      await listObjects(this.#store, this.#selection(), this.#request.query, this.#request.signal),
-      this.#warnings,
-    );
+    return respond.list(await listObjects(this.#store, this.#selection(), this.#request.query, this.#request), this.#warnings);
   }
 
   async watch(): Promise<ApiResponse> {
@@ -200,7 +199,7 @@ class ResourceCall {
   async deleteCollection(): Promise<ApiResponse> {
     const respond = this.#respond();
     const options = this.#deleteOptions();
-    const selected = await listObjects(this.#store, this.#selection(), new URLSearchParams(), this.#request.signal);
+    const selected = await listObjects(this.#store, this.#selection(), new URLSearchParams(), this.#request);
     for (const { object } of selected.items) {
       const key = { namespace: object.metadata.namespace ?? "", name: object.metadata.name };
       try {
@@ -229,8 +228,8 @@ class ResourceCall {
     const { cache, definition } = this.#store;
     const version = this.#request.query.get("resourceVersion") ?? "";
     checkVersion(version);
-    if (version === "") await cache.freshen(this.#request.signal);
-    else if (version !== "0") await atVersion(this.#store, version, this.#request.signal);
+    if (version === "") await cache.freshen(this.#request);
+    else if (version !== "0") await atVersion(this.#store, version, this.#request);
     const found = cache.getCached(storageKey(definition.type, this.#key));
     if (found === undefined) throw notFound(definition.type, this.#key.name);
     return found;

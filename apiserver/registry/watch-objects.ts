@@ -35,8 +35,8 @@ export async function watchObjects(store: ResourceStore, request: WatchRequest):
   const initial = request.query.get("sendInitialEvents");
   // Without an opinion it is upstream's old habit that decides.
   const withInitial = initial === null ? version === "" || version === "0" : isTrue(initial);
-  if (version === "") await store.cache.freshen(request.signal);
-  else if (version !== "0") await atVersion(store, version, request.signal);
+  if (version === "") await store.cache.freshen(request);
+  else if (version !== "0") await atVersion(store, version, request);
   return follow(store, request, version === "" ? store.cache.current : Number(version), withInitial);
 }
 

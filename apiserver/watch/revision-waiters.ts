@@ -1,6 +1,8 @@
 import type { Clock } from "#base/clock";
 import type { Revision } from "../storage/storage.ts";
 
+const reached = new Error("the revision has been reached");
+
 /** Those who wait for the cache to have seen a revision. */
 export class RevisionWaiters {
   readonly #clock: Clock;
@@ -19,7 +21,7 @@ export class RevisionWaiters {
     signal?.throwIfAborted();
     const done = new AbortController();
     const either = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
-    const waiter = { revision, resolve: () => done.abort() };
+    const waiter = { revision, resolve: () => done.abort(reached) };
     this.#waiting.add(waiter);
     try {
       await this.#clock.sleep(timeoutMs, either);

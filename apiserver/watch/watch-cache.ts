@@ -94,14 +94,15 @@ export class WatchCache implements Storage {
   }
 
   /**
-   * For a consistent read: waits until the cache has seen everything acknowledged before the call, by whichever server.
-   * @returns what it has seen @throws StorageError Unavailable when that takes too long
+   * For a consistent read: waits until the cache has seen everything acknowledged before the call, by whichever server. The
+   * reader's signal is looked at only when there is something to wait for. @returns what it has seen @throws StorageError Unavailable when that takes too long
    */
-  async freshen(signal?: AbortSignal): Promise<Revision> {
+  async freshen(reader: { readonly signal?: AbortSignal } = {}): Promise<Revision> {
     const revision = await this.#storage.revision();
     const deadline = this.#clock.monotonic() + freshenTimeoutMs;
     while (this.current < revision) {
       this.#storage.requestProgress();
+      const { signal } = reader;
       await this.#waiters.wait(revision, { timeoutMs: 100, ...(signal && { signal }) });
       if (this.#closed.signal.aborted) throw closedError();
       if (this.#clock.monotonic() > deadline) throw behindError(this.#prefix, this.current, revision);
