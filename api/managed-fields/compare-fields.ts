@@ -25,25 +25,110 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Undefined stands for an absent value, and for no change. */
 function compareValues(old: unknown, next: unknown, schema: Schema): FieldChanges | undefined {
   if (old === next) return undefined;
-  if (Array.isArray(old) !== Array.isArray(next) && old !== undefined && next !== undefined) return compareLeaves(old, next);
-  const type = resolveSchema(schema);
-  switch (Array.isArray(next ?? old) && type.type !== "array" ? "leaf" : shapeOf(type, schema)) {
+  if (old === undefined) return { taken: allFields(next, schema), gone: undefined };
+  if (Array.isArray(old) !== Array.isArray(next) && next !== undefined) return compareLeaves(old, next);
+  const plan = planOf(schema);
+  switch (shapeIn(plan, next ?? old)) {
     case "leaf":
       return compareLeaves(old, next);
     case "struct":
-      return compareStructs(old as Fields | undefined, next as Fields | undefined, structOf(type));
+      return compareStructs(old as Fields, next as Fields | undefined, plan.struct);
     case "map":
-      return compareChildren(old, next, mapFields(old), mapFields(next), () => type.additionalProperties ?? {});
+      return compareChildren(next, mapFields(old), mapFields(next), plan.inner);
     case "keyedList":
-      return compareChildren(old, next, keyedItems(old, schema), keyedItems(next, schema), itemSchema(schema));
+      return compareChildren(next, keyedItems(old, plan.keys), keyedItems(next, plan.keys), plan.inner);
     case "set":
-      return compareChildren(old, next, setItems(old), setItems(next), () => scalar);
+      return compareChildren(next, setItems(old), setItems(next), plan.inner);
   }
+}
+
+/** All fields of a value that was not there before. */
+function allFields(value: unknown, schema: Schema): FieldSet {
+  const plan = planOf(schema);
+  switch (shapeIn(plan, value)) {
+    case "leaf":
+      return leaf;
+    case "struct":
+      return structFields(value as Fields, plan.struct);
+    case "map":
+      return childFields(mapFields(value), plan.inner);
+    case "keyedList":
+      return childFields(keyedItems(value, plan.keys), plan.inner);
+    case "set":
+      return childFields(setItems(value), plan.inner);
+  }
+}
+
+function childFields(children: ReadonlyMap<string, unknown>, schema: Schema): FieldSet {
+  const sets: Record<string, FieldSet> = {};
+  for (const [step, child] of children) sets[step] = allFields(child, schema);
+  return node(true, sets) ?? leaf;
+}
+
+function structFields(value: Fields, { fields, alwaysThere }: Struct): FieldSet {
+  const present: Field[] = [];
+  for (const name in value) {
+    const field = fields.get(name);
+    if (field !== undefined && field.alwaysThere === undefined && value[name] !== undefined) insert(present, field);
+  }
+  for (const field of alwaysThere.values()) insert(present, field);
+  if (present.length === 0) return leaf;
+  const set: Record<string, FieldSet> = { ".": leaf };
+  for (const field of present) set[field.step] = allFields(valueIn(value, field.name, field), field.schema);
+  return set;
+}
+
+/** Few at a time, and mostly in order already. */
+function insert(sorted: Field[], field: Field): void {
+  let at = sorted.length;
+  for (; at > 0 && (sorted[at - 1]?.rank ?? 0) > field.rank; at--) sorted[at] = sorted[at - 1] ?? field;
+  sorted[at] = field;
 }
 
 type Shape = "leaf" | "struct" | "map" | "keyedList" | "set";
 
+/** What a schema says about dividing its values into fields, worked out once. */
+interface Plan {
+  readonly shape: Shape;
+  readonly isList: boolean;
+  readonly struct: Struct;
+  /** Of the items or entries. */
+  readonly inner: Schema;
+  readonly keys: readonly ItemKey[];
+}
+
+interface ItemKey {
+  readonly name: string;
+  /** The name as JSON, with its colon. */
+  readonly label: string;
+  readonly default: unknown;
+}
+
+const plans = new WeakMap<Schema, Plan>();
+
+function planOf(schema: Schema): Plan {
+  const known = plans.get(schema);
+  if (known !== undefined) return known;
+  const type = resolveSchema(schema);
+  const shape = shapeOf(type, schema);
+  const plan: Plan = {
+    shape,
+    isList: type.type === "array",
+    struct: shape === "struct" ? structOf(type) : noStruct,
+    inner: shape === "set" ? scalar : ((shape === "map" ? type.additionalProperties : schema.items) ?? anything),
+    keys: shape === "keyedList" ? itemKeys(schema) : [],
+  };
+  plans.set(schema, plan);
+  return plan;
+}
+
+/** Several items with one key are an array where none was announced: together they are one field. */
+function shapeIn({ shape, isList }: Plan, value: unknown): Shape {
+  return Array.isArray(value) && !isList ? "leaf" : shape;
+}
+
 const scalar: Schema = { type: "string" };
+const anything: Schema = {};
 
 /** A field says how its list is divided, a type how its map is. */
 function shapeOf(type: Schema, field: Schema): Shape {
@@ -64,27 +149,26 @@ function compareLeaves(old: unknown, next: unknown): FieldChanges | undefined {
 }
 
 function compareChildren(
-  old: unknown,
   next: unknown,
   before: ReadonlyMap<string, unknown>,
   after: ReadonlyMap<string, unknown>,
-  schemaOf: (step: string) => Schema,
+  schema: Schema,
 ): FieldChanges | undefined {
   const taken: Record<string, FieldSet> = {};
   const gone: Record<string, FieldSet> = {};
   const compare = (step: string): void => {
-    const changes = compareValues(before.get(step), after.get(step), schemaOf(step));
+    const changes = compareValues(before.get(step), after.get(step), schema);
     if (changes?.taken !== undefined) taken[step] = changes.taken;
     if (changes?.gone !== undefined) gone[step] = changes.gone;
   };
   for (const step of after.keys()) compare(step);
   for (const step of before.keys()) if (!after.has(step)) compare(step);
-  const changes = { taken: node(old === undefined, taken), gone: node(next === undefined, gone) };
+  const changes = { taken: node(false, taken), gone: node(next === undefined, gone) };
   return changes.taken === undefined && changes.gone === undefined ? undefined : changes;
 }
 
 /** As `compareChildren`, without a map of the fields: most of an object is structs, and most of a write changes little. */
-function compareStructs(old: Fields | undefined, next: Fields | undefined, struct: Struct): FieldChanges | undefined {
+function compareStructs(old: Fields, next: Fields | undefined, struct: Struct): FieldChanges | undefined {
   let taken: Record<string, FieldSet> | undefined;
   let gone: Record<string, FieldSet> | undefined;
   const compare = (name: string, field: Field): void => {
@@ -108,13 +192,16 @@ function compareStructs(old: Fields | undefined, next: Fields | undefined, struc
     const field = ordinary(name);
     if (field !== undefined && (next === undefined || !Object.hasOwn(next, name))) compare(name, field);
   }
-  const changes = { taken: node(old === undefined, taken ?? none), gone: node(next === undefined, gone ?? none) };
+  const changes = { taken: node(false, taken ?? none), gone: node(next === undefined, gone ?? none) };
   return changes.taken === undefined && changes.gone === undefined ? undefined : changes;
 }
 
 const none: Readonly<Record<string, FieldSet>> = Object.freeze({});
 
 interface Field {
+  readonly name: string;
+  /** Of its step among the others of its struct. */
+  readonly rank: number;
   /** `f:NAME` */
   readonly step: string;
   readonly schema: Schema;
@@ -127,15 +214,17 @@ interface Struct {
   readonly alwaysThere: ReadonlyMap<string, Field>;
 }
 
+const noStruct: Struct = { fields: new Map(), alwaysThere: new Map() };
 const structs = new WeakMap<Schema, Struct>();
 
 function structOf(type: Schema): Struct {
   const known = structs.get(type);
   if (known !== undefined) return known;
+  const properties = Object.entries(type.properties ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
   const fields = new Map(
-    Object.entries(type.properties ?? {}).map(([name, schema]): [string, Field] => [
+    properties.map(([name, schema], rank): [string, Field] => [
       name,
-      { step: `f:${name}`, schema, alwaysThere: alwaysThere(name, schema, type) },
+      { name, rank, step: `f:${name}`, schema, alwaysThere: alwaysThere(name, schema, type) },
     ]),
   );
   const struct = { fields, alwaysThere: new Map([...fields].filter(([, field]) => field.alwaysThere !== undefined)) };
@@ -162,10 +251,10 @@ function mapFields(value: unknown): ReadonlyMap<string, unknown> {
 }
 
 /** Items with the same key cannot be told apart: an array of them stands for one field. */
-function keyedItems(value: unknown, schema: Schema): ReadonlyMap<string, unknown> {
+function keyedItems(value: unknown, keys: readonly ItemKey[]): ReadonlyMap<string, unknown> {
   const items = new Map<string, unknown>();
   for (const item of (value ?? noItems) as readonly unknown[]) {
-    const step = `k:${JSON.stringify(keyOf(item, schema))}`;
+    const step = keyStep(item as Fields, keys);
     const other = items.get(step);
     if (other === undefined) items.set(step, item);
     else items.set(step, Array.isArray(other) ? [...(other as unknown[]), item] : [other, item]);
@@ -173,18 +262,20 @@ function keyedItems(value: unknown, schema: Schema): ReadonlyMap<string, unknown
   return items;
 }
 
-function keyOf(item: unknown, schema: Schema): Fields {
-  const { properties } = resolveSchema(schema.items ?? {});
-  const key: Record<string, unknown> = {};
-  for (const name of [...(schema["x-kubernetes-list-map-keys"] ?? [])].sort()) {
-    const value = (item as Fields)[name] ?? properties?.[name]?.default;
-    if (value !== undefined) key[name] = value;
+/** `k:{"containerPort":80,"protocol":"TCP"}` */
+function keyStep(item: Fields, keys: readonly ItemKey[]): string {
+  let text = "";
+  for (const { name, label, default: byDefault } of keys) {
+    const value = item[name] ?? byDefault;
+    if (value !== undefined) text += `${text === "" ? "" : ","}${label}${JSON.stringify(value)}`;
   }
-  return key;
+  return `k:{${text}}`;
 }
 
-function itemSchema(schema: Schema): (step: string) => Schema {
-  return () => schema.items ?? {};
+function itemKeys(schema: Schema): readonly ItemKey[] {
+  const { properties } = resolveSchema(schema.items ?? {});
+  const names = [...(schema["x-kubernetes-list-map-keys"] ?? [])].sort();
+  return names.map((name) => ({ name, label: `${JSON.stringify(name)}:`, default: properties?.[name]?.default }));
 }
 
 function setItems(value: unknown): ReadonlyMap<string, unknown> {
