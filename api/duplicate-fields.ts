@@ -38,7 +38,7 @@ export function duplicateFields(text: string): string[] {
         // "
         const end = endOfString(text, position);
         if (expectKey) {
-          const key = JSON.parse(text.slice(position, end + 1)) as string;
+          const key = keyIn(text, position, end);
           path[path.length - 1] = key;
           const seen = keys.at(-1);
           if (seen?.has(key) === true) duplicates.push(pathText(path));
@@ -53,8 +53,14 @@ export function duplicateFields(text: string): string[] {
   return duplicates;
 }
 
+function keyIn(text: string, start: number, end: number): string {
+  const key = text.slice(start + 1, end);
+  return key.includes("\\") ? (JSON.parse(`"${key}"`) as string) : key;
+}
+
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    if (text.charCodeAt(end - 1) !== 0x5c) return end;
     let backslashes = 0;
     while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++;
     if (backslashes % 2 === 0 || end === -1) return end;

@@ -44,9 +44,23 @@ const binarySuffixes = new Map([
   ["Ei", 60],
 ]);
 
+/** Clusters are full of the same few: those read lately need not be read again. */
+const known = new Map<string, QuantityValue>();
+const mostKnown = 4096;
+const longestKnown = 32;
+
 /** @throws Error with upstream's words. */
 export function parseQuantity(quantity: string | number): QuantityValue {
-  const text = String(quantity).trim();
+  const text = String(quantity);
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const parsed = Object.freeze(parse(text.trim()));
+  if (known.size >= mostKnown) known.clear();
+  if (text.length <= longestKnown) known.set(text, parsed);
+  return parsed;
+}
+
+function parse(text: string): QuantityValue {
   if (text === "") throw new Error(formatWrong);
   const match = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/.exec(text);
   if (match === null) throw new Error(formatWrong);

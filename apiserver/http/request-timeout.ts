@@ -63,7 +63,7 @@ export function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, en
       },
       (error: unknown) => {
         leave();
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -74,9 +74,11 @@ function parseYaml(text: string): unknown {
   }
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     throw new StatusError("BadRequest", "the body of the request is not valid UTF-8", {}, { cause: error });
   }
