@@ -29,6 +29,7 @@ const tools = [
   { any: ["skopeo"], for: "test", why: "pushes images to it", packages: { default: "skopeo" } },
   { any: ["runc"], for: "test", why: "is the second runtime under test", packages: { default: "runc" } },
   { any: ["etcd"], for: "test", why: "is the store that API servers share", packages: { default: "etcd-server", dnf: "etcd" } },
+  { any: ["tcc"], for: "test", why: "compiles a disk that loses what was not flushed", packages: { default: "tcc" } },
   { any: ["curl"], for: "test", why: "asks pods", packages: { default: "curl" } },
   {
     any: ["qemu-system-x86_64"],

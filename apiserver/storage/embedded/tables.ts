@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { open, type Database, type RootDatabase } from "lmdb";
+import { open, type Database, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { emptyStoreRevision, type Commit } from "../commit.ts";
 import { StorageError, type Revision } from "../storage.ts";
 import { decodeCommit, encodeChanges } from "./log-record.ts";
@@ -35,7 +35,8 @@ export class Tables {
   readonly #leases: Database<Buffer, string>;
   readonly #meta: Database<Buffer, string>;
 
-  constructor(directory: string) {
+  /** `settings` weaken what is promised here, and are for tests. */
+  constructor(directory: string, settings: RootDatabaseOptions = {}) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chmodSync(directory, 0o700);
@@ -48,6 +49,7 @@ export class Tables {
         eventTurnBatching: false,
         noSubdir: true,
         encoding: "binary",
+        ...settings,
       });
       const table = <K extends string | number>(name: string) => this.#root.openDB<Buffer, K>({ name, encoding: "binary" });
       this.#objects = table("objects");
@@ -121,6 +123,14 @@ export class Tables {
       }
       const last = writes.at(-1)?.commit.revision;
       if (last !== undefined) operations.push(this.#meta.put("revision", double(last)));
+    });
+  }
+
+  /** Of a store that is empty: what is written comes behind this revision, as if everything up to there had been compacted. */
+  beginBehind(revision: Revision): void {
+    this.#root.transactionSync(() => {
+      this.#meta.putSync("revision", double(revision));
+      this.#meta.putSync("compacted", double(revision));
     });
   }
 

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { crashRounds } from "./faults/crash-rounds.testing.ts";
+import { crashSeed, numberFrom } from "./faults/crash-seed.testing.ts";
+import { FaultyDisk, whyNoFaultyDisk } from "./faults/faulty-disk.testing.ts";
+
+const whyNot = whyNoFaultyDisk();
+const rounds = numberFrom("SKIFF_CRASH_ROUNDS") ?? 200;
+
+describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot && ` (${whyNot})`}`, () => {
+  let disk: FaultyDisk;
+
+  beforeAll(() => {
+    disk = new FaultyDisk();
+  });
+
+  afterAll(() => {
+    disk.remove();
+  });
+
+  it(
+    `has all that anybody was shown, whichever sectors the disk has lost of what was not flushed (${rounds} times)`,
+    { timeout: rounds * 1_000 },
+    async () => {
+      const seed = crashSeed();
+      const report = await crashRounds({ rounds, seed, disk });
+      expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
+      expect(report.acknowledged).toBeGreaterThan(rounds * 10);
+      expect(report.unflushed).toBeGreaterThan(rounds / 2);
+    },
+  );
+
+  it.each(["never flushed", "flushed after the acknowledgement"] as const)(
+    "loses writes that are %s, which the death of the process alone does not show",
+    async (plant) => {
+      const seed = crashSeed();
+      expect((await crashRounds({ rounds: 20, seed, plant })).problems).toEqual([]);
+      const { problems } = await crashRounds({ rounds: 40, seed, plant, disk });
+      expect(problems).not.toEqual([]);
+    },
+  );
+});
