@@ -16,6 +16,7 @@ import { defaultInFlightLimits, InFlight, type InFlightLimits } from "./http/in-
 import { ApiMetrics } from "./http/metrics.ts";
 import { serveHttps, type Listener, type TlsOptions } from "./http/https-server.ts";
 import { nodeConnection, noNodes } from "./http/node-connection.ts";
+import { sendSnapshot } from "./http/snapshot.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** The API level, and the version that clients are told. */
@@ -95,6 +96,7 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
     openId: openIdDocuments(keys, serviceAccountIssuer, `https://${serve.advertise}`),
     version: serverVersion,
     metrics,
+    sendSnapshot: (response) => sendSnapshot(response, { storage, clock, log }),
     checks: [{ name: "ping", check: () => undefined }, cacheCheck, ...checks, shutdownCheck(dispatcher)],
   });
   const sockets = await serveHttps({

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from "commander";
+import { packageVersion } from "#base/package-version";
 import { addRunCommands } from "./commands/run-commands.ts";
 import { addObjectCommandsToHelp, runsOnObjects } from "./kubectl/registry.ts";
 import { reportFailure } from "./report-failure.ts";
-import { packageVersion } from "./version.ts";
 
 const [, , name = "", ...rest] = process.argv;
 if (runsOnObjects(name, rest)) {
@@ -23,9 +23,11 @@ if (name !== "run") {
   const { addClusterCommands } = await import("./commands/cluster-commands.ts");
   const { addDemoCommand } = await import("./commands/demo-command.ts");
   const { addImageCommands } = await import("./commands/image-commands.ts");
+  const { addSnapshotCommands } = await import("./commands/snapshot-commands.ts");
   addClusterCommands(program, process.env);
   addDemoCommand(program, process.env);
   addImageCommands(program, process.env);
+  addSnapshotCommands(program, process.env);
   addObjectCommandsToHelp(program);
 }
 

@@ -8,6 +8,7 @@ import { credentialsOf } from "./credentials.ts";
 import { healthPaths, sendHealth, sendHealthOf, type HealthCheck } from "./health.ts";
 import { impersonationOf } from "./impersonation-headers.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { snapshotPath } from "./snapshot.ts";
 import { writeResponse } from "./write-response.ts";
 
 export interface VersionInfo {
@@ -32,6 +33,7 @@ export interface ExpressAppOptions {
   readonly version: VersionInfo;
   readonly checks: readonly HealthCheck[];
   readonly metrics: ApiMetrics;
+  readonly sendSnapshot: (response: Response) => Promise<void>;
 }
 
 const client = { signal: new AbortController().signal };
@@ -46,6 +48,7 @@ export function expressApp({
   version,
   checks,
   metrics,
+  sendSnapshot,
 }: ExpressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -84,6 +87,7 @@ export function expressApp({
     response.setHeader("content-type", metrics.contentType);
     response.end(await metrics.text());
   });
+  app.get(snapshotPath, (_request, response) => sendSnapshot(response));
   for (const path of healthPaths) {
     app.get(path, (request, response) => sendHealth(request, response, path, checks));
     app.get(`${path}/*name`, (request, response) => {

@@ -27,6 +27,7 @@ import {
 } from "../state/cluster-config.ts";
 import type { EtcdConfig } from "../store/etcd-config.ts";
 import { findEtcd, ownEtcdCommand } from "../store/own-etcd.ts";
+import { settleStore, temporaryEtcd } from "../store/replace-store.ts";
 import { withStateLock } from "../state/state-lock.ts";
 import {
   checkOptions,
@@ -47,9 +48,9 @@ export interface ClusterStatus {
 }
 
 const defaults = { nodes: 3, store: "embedded" } as const;
-const controlPlane = "control-plane";
+export const controlPlane = "control-plane";
 const imageService = "image-service";
-const ownEtcd = "etcd";
+export const ownEtcd = "etcd";
 
 /** One cluster on this machine, by its name: what the commands of the same names do. */
 export class Cluster {
@@ -243,6 +244,7 @@ export class Cluster {
     const nodes = await this.#localNodes();
     const host = config.nodes > 0 ? (await nodes.prepare()).hostAddress : undefined;
     const etcdPort = ownEtcdPort(config);
+    if (isMissing(controlPlane) && (etcdPort === undefined || isMissing(ownEtcd))) await settleStore(this.paths, this.#processes);
     if (etcdPort !== undefined && isMissing(ownEtcd)) {
       progress("starting etcd");
       await this.#startEtcd(etcdPort, config, path);
@@ -326,6 +328,7 @@ export class Cluster {
       progress(`stopping ${name}`);
       await this.#processes.stop(name);
     }
+    await this.#processes.stop(temporaryEtcd);
     if (config.nodes > 0) await (await this.#localNodes()).teardown();
     await rm(this.paths.run, { recursive: true, force: true });
   }

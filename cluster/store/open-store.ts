@@ -3,7 +3,8 @@ import { openEmbeddedStorage } from "#apiserver/storage/embedded/embedded-storag
 import type { EtcdOptions } from "#apiserver/storage/etcd/etcd-options";
 import type { EtcdStorage } from "#apiserver/storage/etcd/etcd-storage";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
-import type { Storage } from "#apiserver/storage/storage";
+import { unfinishedRestoreKey } from "#apiserver/storage/snapshot/restore-into";
+import { StorageError, type Storage } from "#apiserver/storage/storage";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
@@ -32,9 +33,28 @@ export async function openStore(config: ClusterConfig, paths: ClusterPaths, deps
   if (config.store === "memory") return { storage: new MemoryStorage({ clock, log }), checks: [] };
   if (config.store === "embedded")
     return { storage: await openEmbeddedStorage({ directory: paths.store, clock, log }), checks: [] };
-  if (config.etcd === undefined) throw new Error(`${paths.config} does not say where its etcd is`);
-  const storage = await openWhenThere(await etcdOptions(config.etcd, paths, deps), deps);
+  const storage = await openEtcd(config, paths, deps);
+  try {
+    await refuseUnfinishedRestore(storage);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
   return { storage, checks: etcdChecks(storage) };
+}
+
+/** The etcd of a cluster that has one, also where a restore was not finished. @throws StorageError when it cannot be had */
+export async function openEtcd({ etcd }: ClusterConfig, paths: ClusterPaths, deps: StoreDependencies): Promise<EtcdStorage> {
+  if (etcd === undefined) throw new Error(`${paths.config} does not say where its etcd is`);
+  return openWhenThere(await etcdOptions(etcd, paths, deps), deps);
+}
+
+async function refuseUnfinishedRestore(storage: Storage): Promise<void> {
+  if ((await storage.get(unfinishedRestoreKey)) === undefined) return;
+  throw new StorageError(
+    "Corrupt",
+    `a restore into this etcd was interrupted: do it again, "skiff snapshot restore", or restore what was there before`,
+  );
 }
 
 /** As upstream names them: `etcd` is being reached at all, `etcd-readiness` also that what is read is kept up to date. */
