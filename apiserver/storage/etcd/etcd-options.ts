@@ -7,6 +7,8 @@ export interface EtcdOptions {
     readonly ca?: string;
     readonly cert?: string;
     readonly key?: string;
+    /** The name that their certificates carry, if it is not that of the URL. */
+    readonly serverName?: string;
   };
   readonly auth?: { readonly user: string; readonly password: string };
   /** Takes the place of `/registry` before every key: clusters with different ones can share an etcd. */

@@ -109,7 +109,10 @@ export class Members {
       hosts: url,
       ...(url.startsWith("https:") && { credentials: credentialsOf(tls ?? {}) }),
       ...(auth && { auth: { username: auth.user, password: auth.password, callOptions: deadline } }),
-      grpcOptions: channelOptions,
+      grpcOptions: {
+        ...channelOptions,
+        ...(tls?.serverName !== undefined && { "grpc.ssl_target_name_override": tls.serverName }),
+      },
       faultHandling: { global: onePass, host: () => onePass },
     });
     return { url, client };
