@@ -3,6 +3,7 @@ import type { ApiRequest } from "#api/request";
 import { StatusError } from "#api/status";
 import { hasStorageReason } from "../storage/storage.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
+import type { IndexedValue } from "../watch/watch-cache.ts";
 import { continueToken, inconsistent, parseContinueToken } from "./continue-token.ts";
 import { listOptions } from "./list-options.ts";
 import type { ResourceStore } from "./resource-store.ts";
@@ -88,15 +89,28 @@ export async function atVersion(store: ResourceStore, version: string, reader: R
   return revision;
 }
 
-function currentItems(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] {
-  const { type } = store.definition;
-  if (selection.name !== undefined && (selection.namespace !== undefined || !type.namespaced)) {
-    const found = store.cache.getCached(storageKey(type, { namespace: selection.namespace ?? "", name: selection.name }));
+/** All that is selected, and where selecting means looking at each, more. */
+export function currentItems(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] {
+  const key = onlyKey(store, selection);
+  if (key !== undefined) {
+    const found = store.cache.getCached(key);
     return found === undefined ? [] : [found];
   }
-  const node = selection.fields.requirements.find(({ field, operator }) => field === "spec.nodeName" && operator === "=")?.value;
-  if (node !== undefined && node !== "") return store.cache.byIndex("nodeName", node, prefix);
+  const indexed = nodeIndex(selection);
+  if (indexed !== undefined) return store.cache.byIndex(indexed.index, indexed.value, prefix);
   return store.cache.listCached(prefix);
+}
+
+/** Of the one object that can be selected. */
+export function onlyKey({ definition: { type } }: ResourceStore, { name, namespace }: Selection): string | undefined {
+  if (name === undefined || (namespace === undefined && type.namespaced)) return undefined;
+  return storageKey(type, { namespace: namespace ?? "", name });
+}
+
+/** Pods of one node: what each node's agent asks for. */
+export function nodeIndex(selection: Selection): IndexedValue | undefined {
+  const node = selection.fields.requirements.find(({ field, operator }) => field === "spec.nodeName" && operator === "=")?.value;
+  return node === undefined || node === "" ? undefined : { index: "nodeName", value: node };
 }
 
 async function itemsAt(store: ResourceStore, prefix: string, revision: number): Promise<readonly CachedObject[]> {

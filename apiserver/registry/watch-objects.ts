@@ -1,13 +1,13 @@
 import type { KubeObject } from "#api/object";
-import type { EncodedEvent, EncodedObject } from "#api/request";
+import type { EncodedEvent } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
 import { isTrue } from "#api/query";
 import { StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import { StorageError } from "../storage/storage.ts";
 import type { CachedEvent } from "../watch/cache-state.ts";
-import type { CachedObject } from "../watch/cached-object.ts";
-import { atVersion } from "./list-objects.ts";
+import { eventLine, type CachedObject } from "../watch/cached-object.ts";
+import { atVersion, currentItems, nodeIndex, onlyKey } from "./list-objects.ts";
 import { watchOptions } from "./list-options.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { Selection } from "./selection.ts";
@@ -56,11 +56,13 @@ async function* follow(
   try {
     if (withInitial) {
       seen = store.cache.current;
-      const initial = store.cache.listCached(prefix).filter((item) => selection.matches(item.object));
-      if (initial.length > 0) yield initial.map((item) => event("ADDED", item));
+      const initial = currentItems(store, selection, prefix).filter((item) => matches(selection, item));
+      if (initial.length > 0) yield initial.map(addedEvent);
       if (query.has("sendInitialEvents") && bookmarks) yield [bookmark(store, seen, { [initialEventsEnd]: "true" })];
     }
-    const changes = store.cache.watchCached(prefix, seen, signal)[Symbol.asyncIterator]();
+    const changes = store.cache
+      .watchCached(onlyKey(store, selection) ?? prefix, seen, signal, nodeIndex(selection))
+      [Symbol.asyncIterator]();
     let pending = quiet(changes.next());
     let bookmarkDue = false;
     let bookmarked: number | undefined;
@@ -115,18 +117,26 @@ const over = new Error("the watch is over");
 
 /** What a change means to one watcher: matching is all it sees of the world. */
 function selectedEvent({ current, previous, revision }: CachedEvent, selection: Selection): EncodedEvent[] {
-  const isIn = current !== undefined && selection.matches(current.object);
-  const wasIn = previous !== undefined && selection.matches(previous.object);
-  if (isIn) return [event(wasIn ? "MODIFIED" : "ADDED", current)];
-  return wasIn ? [goneEvent(previous.withRevision(revision))] : [];
+  const isIn = current !== undefined && matches(selection, current);
+  const wasIn = previous !== undefined && matches(selection, previous);
+  if (isIn) return [current.event(wasIn ? "MODIFIED" : "ADDED")];
+  return wasIn ? [previous.withRevision(revision).event("DELETED")] : [];
 }
 
-function event(type: "ADDED" | "MODIFIED", item: CachedObject): EncodedEvent {
-  return { type, object: item.object, bytes: () => item.event(type) };
+/** Who selects everything needs nothing parsed. */
+function matches(selection: Selection, item: CachedObject): boolean {
+  return !selection.isNarrowed || selection.matches(item.object);
 }
 
-function goneEvent(item: EncodedObject): EncodedEvent {
-  return { type: "DELETED", object: item.object, bytes: () => eventLine("DELETED", item.bytes()) };
+/** Of what was there before: seldom asked for, and not kept. */
+function addedEvent(item: CachedObject): EncodedEvent {
+  return {
+    type: "ADDED",
+    get object() {
+      return item.object;
+    },
+    bytes: () => eventLine("ADDED", item.bytes()),
+  };
 }
 
 function bookmark(store: ResourceStore, revision: number, annotations?: Readonly<Record<string, string>>): EncodedEvent {
@@ -139,10 +149,6 @@ function bookmark(store: ResourceStore, revision: number, annotations?: Readonly
 function errorEvent(error: StatusError): EncodedEvent {
   const object = error.toStatus() as unknown as KubeObject;
   return { type: "ERROR", object, bytes: () => eventLine("ERROR", Buffer.from(JSON.stringify(object))) };
-}
-
-export function eventLine(type: EncodedEvent["type"], object: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from("}\n")]);
 }
 
 /** One that is given up when the watch ends may still reject later, with nobody listening. */

@@ -58,7 +58,7 @@ export interface Storage {
   count(prefix: string): Promise<number>;
   dump(prefix: string): Promise<Dump>;
   /**
-   * Resolves once durable. Never retried inside. `expected` is the revision of the entry that is replaced, 0: must not exist.
+   * Resolves once durable. Never retried inside. `value` is the storage's from then on: nobody changes it any more. `expected` is the revision of the entry that is replaced, 0: must not exist.
    * @throws StorageError AlreadyExists, Conflict, OutcomeUnknown, NoSpace, TooLarge.
    */
   put(key: string, value: Uint8Array, expected: Revision, options?: { expiresAfterSeconds?: number }): Promise<Entry>;

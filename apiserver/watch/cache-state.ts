@@ -22,6 +22,10 @@ export interface CachedCommit {
 
 export type IndexFunctions = Readonly<Record<string, (object: KubeObject) => string | undefined>>;
 
+export function indexMark(index: string, value: string): string {
+  return `${index}=${value}`;
+}
+
 /** The current objects of one prefix, their indexes, and the latest commits. Replaced as a whole when the cache must list again. */
 export class CacheState {
   readonly objects = new OrderedMap<CachedObject>();
@@ -50,6 +54,23 @@ export class CacheState {
     const commit = { revision, events, seenAt };
     this.commits.append(commit);
     return commit;
+  }
+
+  /** The oldest commit leaves the history: nobody will be told of it. */
+  forgetOldest(): void {
+    for (const { current, previous } of this.commits.oldest?.events ?? []) {
+      current?.dropEvents();
+      previous?.dropEvents();
+    }
+    this.commits.forgetOldest();
+  }
+
+  /** By which marks a watcher of one value of an index knows that an event may be for it. */
+  marksOf({ current, previous }: CachedEvent): string[] {
+    return [...this.#indexes].flatMap(([name, index]) => {
+      const values = [current, previous].map((object) => object && index.valueOf(object));
+      return values.flatMap((value) => (value === undefined ? [] : [indexMark(name, value)]));
+    });
   }
 
   find(index: string, value: string, prefix: string): CachedObject[] {

@@ -1,19 +1,28 @@
-import { deepFreeze } from "#base/deep-freeze";
+import { deepFreeze, freezeIfPlain } from "#base/deep-freeze";
 import type { KubeObject, Stored } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import type { Entry, Revision } from "../storage/storage.ts";
-import { withResourceVersion } from "./splice.ts";
+import { spliceInto, splicedLength } from "./splice.ts";
 
-/** One version of an object. Its bytes, its events and its parsed form are made when first asked for, once for everybody. */
+/**
+ * One version of an object. Its parsed form and its lines of a watch stream are made when first asked for, once for everybody. Kept
+ * for good are the stored bytes alone: what else there is of them is a copy with a few characters put in.
+ */
 export class CachedObject implements EncodedObject, Entry {
   readonly key: string;
   readonly revision: Revision;
   /** As stored: without a resourceVersion. */
   readonly value: Uint8Array;
-  #bytes: Uint8Array | undefined;
   #object: Stored<KubeObject> | undefined;
-  #events = new Map<ObjectEventType, Uint8Array>();
+  #events: Map<ObjectEventType, EncodedEvent> | undefined;
   #asOf: CachedObject | undefined;
+
+  /** The bytes to store of an object without a resourceVersion. Who reads just these bytes need not parse them. */
+  static encode(object: KubeObject): Uint8Array {
+    const value = Buffer.from(JSON.stringify(object));
+    sources.set(value, object);
+    return value;
+  }
 
   /** The same one for the same stored bytes: what a write answers with and what its watchers see is made once. */
   static of(entry: Entry): CachedObject {
@@ -32,29 +41,49 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** Frozen throughout. */
   get object(): Stored<KubeObject> {
-    this.#object ??= deepFreeze(JSON.parse(textOf(this.bytes())) as Stored<KubeObject>);
+    this.#object ??= this.#fromSource() ?? deepFreeze(JSON.parse(textOf(this.bytes())) as Stored<KubeObject>);
     return this.#object;
+  }
+
+  /** What the bytes were made of, if nobody but this process made them and parsing them would give the same. */
+  #fromSource(): Stored<KubeObject> | undefined {
+    const source = sources.get(this.value);
+    sources.delete(this.value);
+    if (source === undefined) return undefined;
+    // Where `bytes` has it.
+    const object = { ...source, metadata: { resourceVersion: String(this.revision), ...source.metadata } };
+    return freezeIfPlain(object) ? (object as Stored<KubeObject>) : undefined;
   }
 
   /** JSON with the resourceVersion in it. */
   bytes(): Uint8Array {
-    this.#bytes ??= withResourceVersion(this.value, this.revision);
-    return this.#bytes;
+    const bytes = Buffer.allocUnsafe(this.byteLength);
+    this.copyTo(bytes, 0);
+    return bytes;
   }
 
-  /** One line of a watch stream, with its newline. */
-  event(type: ObjectEventType): Uint8Array {
-    const made = this.#events.get(type);
-    if (made !== undefined) return made;
-    const line = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.bytes(), Buffer.from("}\n")]);
-    this.#events.set(type, line);
-    return line;
+  /** Of `bytes`. */
+  get byteLength(): number {
+    return splicedLength(this.value, this.revision);
   }
 
-  /** `event` in the form in which answers carry it. */
-  encodedEvent(type: ObjectEventType): EncodedEvent {
-    const { object } = this;
-    return { type, object, bytes: () => this.event(type) };
+  /** Writes `bytes` into a larger piece, which saves one of its own. @returns the position behind it. */
+  copyTo(target: Uint8Array, at: number): number {
+    return spliceInto(target, at, this.value, this.revision);
+  }
+
+  /** As one line of a watch stream. It is kept for the watchers to come until `dropEvents`. */
+  event(type: ObjectEventType): EncodedEvent {
+    this.#events ??= new Map();
+    const made = this.#events.get(type) ?? new ObjectEvent(type, this);
+    this.#events.set(type, made);
+    return made;
+  }
+
+  /** Nobody is told of this version any more. */
+  dropEvents(): void {
+    this.#events = undefined;
+    this.#asOf = undefined;
   }
 
   /** The same content under another version: what a DELETED event shows is the last object at the deletion's version. */
@@ -64,7 +93,39 @@ export class CachedObject implements EncodedObject, Entry {
   }
 }
 
+/** What happened to an object, with its line made once for all who are told. */
+class ObjectEvent implements EncodedEvent {
+  readonly type: ObjectEventType;
+  readonly #of: EncodedObject;
+  #line: Uint8Array | undefined;
+
+  constructor(type: ObjectEventType, of: EncodedObject) {
+    this.type = type;
+    this.#of = of;
+  }
+
+  get object(): KubeObject {
+    return this.#of.object;
+  }
+
+  bytes(): Uint8Array {
+    this.#line ??= eventLine(this.type, this.#of.bytes());
+    return this.#line;
+  }
+}
+
+/** With its newline. */
+export function eventLine(type: EncodedEvent["type"], object: Uint8Array): Uint8Array {
+  const head = `{"type":"${type}","object":`;
+  const line = Buffer.allocUnsafe(head.length + object.length + 2);
+  line.write(head, 0, "latin1");
+  line.set(object, head.length);
+  line.write("}\n", head.length + object.length, "latin1");
+  return line;
+}
+
 const byValue = new WeakMap<Uint8Array, CachedObject>();
+const sources = new WeakMap<Uint8Array, KubeObject>();
 
 /** Without a copy of the bytes. */
 function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -3,11 +3,11 @@ import type { CachedObject } from "./cached-object.ts";
 
 /** Which objects have which value of one derived field, e.g. pods by `spec.nodeName`. */
 export class ObjectIndex {
-  readonly #valueOf: (object: CachedObject) => string | undefined;
+  readonly valueOf: (object: CachedObject) => string | undefined;
   readonly #byValue = new Map<string, Map<string, CachedObject>>();
 
   constructor(valueOf: (object: CachedObject) => string | undefined) {
-    this.#valueOf = valueOf;
+    this.valueOf = valueOf;
   }
 
   replace(previous: CachedObject | undefined, current: CachedObject | undefined): void {
@@ -22,7 +22,7 @@ export class ObjectIndex {
   }
 
   #add(object: CachedObject): void {
-    const value = this.#valueOf(object);
+    const value = this.valueOf(object);
     if (value === undefined) return;
     const objects = this.#byValue.get(value);
     if (objects !== undefined) objects.set(object.key, object);
@@ -30,7 +30,7 @@ export class ObjectIndex {
   }
 
   #remove(object: CachedObject): void {
-    const value = this.#valueOf(object);
+    const value = this.valueOf(object);
     if (value === undefined) return;
     const objects = this.#byValue.get(value);
     objects?.delete(object.key);

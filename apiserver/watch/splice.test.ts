@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { withResourceVersion } from "./splice.ts";
+import { spliceInto, splicedLength } from "./splice.ts";
+
+function withResourceVersion(stored: Uint8Array, revision: number): Uint8Array {
+  const bytes = Buffer.alloc(splicedLength(stored, revision));
+  expect(spliceInto(bytes, 0, stored, revision)).toBe(bytes.length);
+  return bytes;
+}
 
 const splice = (json: string) => Buffer.from(withResourceVersion(Buffer.from(json), 42)).toString();
 

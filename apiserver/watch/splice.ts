@@ -1,20 +1,33 @@
 import { StorageError, type Revision } from "../storage/storage.ts";
 
 /**
- * The stored JSON of an object with `"resourceVersion":"N"` put in as the first field of its metadata. Nothing is parsed: the top
- * level is walked up to its `metadata`, which stands among the first fields of what the registry writes.
+ * Writes the stored JSON of an object into `target` from `at` on, with `"resourceVersion":"N"` put in as the first field of its
+ * metadata. Nothing is parsed: the top level is walked up to its `metadata`, which stands among the first fields of what the registry
+ * writes.
  *
- * @throws StorageError Corrupt when there is no metadata object at the top level
+ * @returns the position behind it @throws StorageError Corrupt when there is no metadata object at the top level
  */
-export function withResourceVersion(stored: Uint8Array, revision: Revision): Uint8Array {
-  const at = metadataStart(stored);
-  const isEmpty = stored[skipSpace(stored, at)] === closeBrace;
-  const field = Buffer.from(`"resourceVersion":"${revision}"${isEmpty ? "" : ","}`);
-  const spliced = Buffer.allocUnsafe(stored.length + field.length);
-  spliced.set(stored.subarray(0, at), 0);
-  spliced.set(field, at);
-  spliced.set(stored.subarray(at), at + field.length);
-  return spliced;
+export function spliceInto(target: Uint8Array, at: number, stored: Uint8Array, revision: Revision): number {
+  const start = metadataStart(stored);
+  target.set(stored.subarray(0, start), at);
+  const next = writeText(target, at + start, fieldOf(stored, start, revision));
+  target.set(stored.subarray(start), next);
+  return next + stored.length - start;
+}
+
+/** Of what `spliceInto` writes. @throws StorageError Corrupt */
+export function splicedLength(stored: Uint8Array, revision: Revision): number {
+  return stored.length + fieldOf(stored, metadataStart(stored), revision).length;
+}
+
+function fieldOf(stored: Uint8Array, start: number, revision: Revision): string {
+  const isEmpty = stored[skipSpace(stored, start)] === closeBrace;
+  return `"resourceVersion":"${revision}"${isEmpty ? "" : ","}`;
+}
+
+function writeText(target: Uint8Array, at: number, text: string): number {
+  for (let index = 0; index < text.length; index++) target[at + index] = text.charCodeAt(index);
+  return at + text.length;
 }
 
 const quote = 0x22;

@@ -16,7 +16,7 @@ import {
   type Storage,
   type WatchBatch,
 } from "../storage/storage.ts";
-import { CacheState, type CachedCommit, type CachedEvent, type IndexFunctions } from "./cache-state.ts";
+import { CacheState, indexMark, type CachedCommit, type CachedEvent, type IndexFunctions } from "./cache-state.ts";
 import { CachedObject } from "./cached-object.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
@@ -29,6 +29,12 @@ export interface WatchCacheOptions {
   readonly indexes?: IndexFunctions;
   /** The most commits kept for watchers and older lists, however young. */
   readonly historySize?: number;
+}
+
+/** Objects that an index of the cache has at one value. */
+export interface IndexedValue {
+  readonly index: string;
+  readonly value: string;
 }
 
 /** What a watcher is given: the events of one revision, or word that nothing up to `progress` is missing. */
@@ -171,15 +177,15 @@ export class WatchCache implements Storage {
   /**
    * Everything below `prefix` after `after`, in order: from the storage's log what has left the history here, and from the history
    * as soon as it goes back that far. A watcher that falls so far behind that its position leaves the history is ended (the iterator
-   * returns), so that its client comes back. @throws StorageError Expired when the log does not go back to `after`
+   * returns), so that its client comes back. With `only`, what neither was nor is at that value of the index may be left out. @throws StorageError Expired when the log does not go back to `after`
    */
-  async *watchCached(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch> {
+  async *watchCached(prefix: string, after: Revision, signal: AbortSignal, only?: IndexedValue): AsyncGenerator<CachedBatch> {
     let position = after;
     for (;;) {
       this.#trim();
       if (position < this.#state.commits.floor) position = yield* this.#watchLog(prefix, position, signal);
       try {
-        for await (const batch of this.#watchHistory(prefix, position, signal)) {
+        for await (const batch of this.#watchHistory(prefix, position, signal, only)) {
           position = "progress" in batch ? batch.progress : (batch.events[0]?.revision ?? position);
           yield batch;
         }
@@ -212,7 +218,8 @@ export class WatchCache implements Storage {
     }
   }
 
-  async *#watchHistory(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<CachedBatch> {
+  async *#watchHistory(prefix: string, after: Revision, signal: AbortSignal, only?: IndexedValue): AsyncGenerator<CachedBatch> {
+    const mark = only && indexMark(only.index, only.value);
     const { commits } = this.#state;
     commits.after(after, 0);
     const read = (from: Revision): readonly CachedCommit[] => {
@@ -220,7 +227,7 @@ export class WatchCache implements Storage {
       return commits.after(from, 64);
     };
     try {
-      for await (const next of this.#followers.follow(prefix, after, signal, read)) {
+      for await (const next of this.#followers.follow(prefix, after, signal, read, mark)) {
         if ("progress" in next) {
           yield next;
           continue;
@@ -335,7 +342,8 @@ export class WatchCache implements Storage {
     } else {
       const { revision, events } = this.#state.apply(batch, this.#clock.monotonic());
       this.#trim();
-      this.#followers.announce({ revision, keys: events.map(keyOf) });
+      const marks = (): string[] => events.flatMap((event) => this.#state.marksOf(event));
+      this.#followers.announce({ revision, keys: events.map(keyOf), marks });
     }
     this.#waiters.reached(this.current);
   }
@@ -345,7 +353,7 @@ export class WatchCache implements Storage {
     const { commits } = this.#state;
     const old = this.#clock.monotonic() - historyMs;
     while (commits.length > this.#historySize || (commits.oldest !== undefined && commits.oldest.seenAt < old)) {
-      commits.forgetOldest();
+      this.#state.forgetOldest();
     }
   }
 

@@ -5,7 +5,7 @@ import { apiVersionOf } from "#api/resource-type";
 import { writeYaml } from "#api/yaml/write-yaml";
 import type { Clock } from "#base/clock";
 import type { ListResult } from "../list-objects.ts";
-import { eventLine } from "../watch-objects.ts";
+import { eventLine, type CachedObject } from "../../watch/cached-object.ts";
 import type { OutputForm } from "./negotiate.ts";
 import { metadataOf, parseIncludeObject, tableOf } from "./table.ts";
 
@@ -134,23 +134,24 @@ function listMetadata(result: ListResult): KubeObject["metadata"] {
   };
 }
 
-/** The document as pieces of the kept bytes of its items. */
-function* listChunks(head: object, items: readonly EncodedObject[]): Generator<Uint8Array> {
-  let pieces: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  let size = 0;
+/** The document in pieces, each written once from the kept bytes of its items. */
+function* listChunks(head: object, items: readonly CachedObject[]): Generator<Uint8Array> {
+  let piece = Buffer.allocUnsafe(chunkSize);
+  let size = piece.write(`${JSON.stringify(head).slice(0, -1)},"items":[`);
   for (const [index, item] of items.entries()) {
-    if (index > 0) pieces.push(comma);
-    const bytes = item.bytes();
-    pieces.push(bytes);
-    size += bytes.length;
-    if (size < chunkSize) continue;
-    yield Buffer.concat(pieces);
-    pieces = [];
-    size = 0;
+    const needed = item.byteLength + mark;
+    if (size + needed > piece.length) {
+      yield piece.subarray(0, size);
+      piece = Buffer.allocUnsafe(Math.max(chunkSize, needed));
+      size = 0;
+    }
+    if (index > 0) size += piece.write(",", size);
+    size = item.copyTo(piece, size);
   }
-  pieces.push(end);
-  yield Buffer.concat(pieces);
+  yield piece.subarray(0, size);
+  yield end;
 }
 
-const comma = Buffer.from(",");
+/** Of what stands between two items. */
+const mark = 1;
 const end = Buffer.from("]}\n");
