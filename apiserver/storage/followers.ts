@@ -23,6 +23,7 @@ export class Followers {
   /** By prefix and mark. */
   readonly #topics = new Map<string, Map<string, Set<Follower>>>();
   #size = 0;
+  #ended: Error | undefined;
 
   constructor(revision: Revision) {
     this.#revision = revision;
@@ -65,8 +66,9 @@ export class Followers {
     }
   }
 
-  /** Ends every reader with this error. */
+  /** Ends every reader with this error, and whoever comes later. */
   end(error: Error): void {
+    this.#ended = error;
     for (const follower of this.#everybody()) {
       follower.ended = error;
       follower.wake(this.#revision);
@@ -85,6 +87,7 @@ export class Followers {
     mark: string = unmarked,
   ): AsyncGenerator<Followed<R>> {
     signal.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended;
     const follower = new Follower(after);
     const aborted = (): void => follower.wake(after);
     const leave = this.#join(follower, prefix, mark);

@@ -209,6 +209,14 @@ describe("WatchCache", () => {
     expect(cache.watchers).toBe(1);
   });
 
+  it("ends its watchers with itself, and those that come later", async () => {
+    const after = await storage.revision();
+    const pending = watch(after).next();
+    await cache.close();
+    await expect(pending).rejects.toMatchObject({ reason: "Unavailable" });
+    await expect(watch(after).next()).rejects.toMatchObject({ reason: "Unavailable" });
+  });
+
   it("frees a watcher whose signal aborts", async () => {
     const pending = watch(cache.current).next();
     expect(cache.watchers).toBe(1);
