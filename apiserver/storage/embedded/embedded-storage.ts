@@ -43,11 +43,13 @@ export async function openEmbeddedStorage(options: EmbeddedStorageOptions): Prom
   const { directory, clock, log, openTables = (folder) => new Tables(folder) } = options;
   const created = mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
+  let tables: Tables | undefined;
   try {
-    const tables = openTables(directory);
+    tables = openTables(directory);
     flushFolders(directory, created);
     return new EmbeddedStorage({ tables, release: () => lock.release(), clock, log });
   } catch (error) {
+    await tables?.close();
     lock.release();
     throw error;
   }

@@ -1,9 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { open, type Database, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { emptyStoreRevision, type Commit } from "../commit.ts";
 import { StorageError, type Revision } from "../storage.ts";
 import { decodeCommit, encodeChanges } from "./log-record.ts";
+import { damageOf } from "./page-check.ts";
 
 /** When a key expires: the wall time in milliseconds, and how long it was to live, which bounds what a clock set back can add. */
 export interface Lease {
@@ -41,9 +43,13 @@ export class Tables {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chmodSync(directory, 0o700);
     const path = join(directory, "data");
+    const isNew = !existsSync(path);
+    const made = isNew ? `${path}-new` : path;
+    if (isNew) removeFiles(made);
+    else throwIfDamaged(directory, path);
     try {
       this.#root = open({
-        path,
+        path: made,
         maxDbs: 8,
         overlappingSync: false,
         eventTurnBatching: false,
@@ -56,15 +62,21 @@ export class Tables {
       this.#log = table("log");
       this.#leases = table("leases");
       this.#meta = table("meta");
+      if (isNew) this.#meta.putSync("format", Buffer.from(format));
     } catch (error) {
-      throw new StorageError("Corrupt", `the store in ${directory} cannot be opened: ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw openingError(directory, error);
     }
+    // It gets its name when it is whole, so that a file of that name that is not was damaged later.
+    if (isNew) for (const suffix of ["-lock", ""]) renameSync(`${made}${suffix}`, `${path}${suffix}`);
     for (const name of readdirSync(directory)) {
       if (name.startsWith("data") && existsSync(join(directory, name))) chmodSync(join(directory, name), 0o600);
     }
-    this.#checkFormat(directory);
+    try {
+      this.#checkFormat(directory);
+    } catch (error) {
+      void this.#root.close();
+      throw error;
+    }
   }
 
   get revision(): Revision {
@@ -91,8 +103,14 @@ export class Tables {
     await this.#meta.prefetch(["revision"]);
   }
 
+  /** @throws StorageError Corrupt */
   *revisions(): Generator<readonly [string, Revision]> {
-    for (const { key, value } of this.#objects.getRange({ snapshot: true })) yield [key, value.readDoubleBE()];
+    const last = this.revision;
+    for (const { key, value } of this.#objects.getRange({ snapshot: true })) {
+      const revision = value.length < 8 ? 0 : value.readDoubleBE();
+      if (!(revision >= 1 && revision <= last)) throw corrupt(this.#directory, `is damaged: ${key} has no revision`);
+      yield [key, revision];
+    }
   }
 
   *leases(): Generator<readonly [string, Lease]> {
@@ -172,10 +190,12 @@ export class Tables {
 
   #checkFormat(directory: string): void {
     const found = this.#meta.get("format")?.toString();
-    if (found === undefined) this.#meta.putSync("format", Buffer.from(format));
-    else if (found !== format) {
-      throw new StorageError("Corrupt", `the store in ${directory} has format ${found}, and this version reads ${format}`);
-    }
+    if (found !== format) throw corrupt(directory, `has format ${found ?? "unknown"}, and this version reads ${format}`);
+    const [last] = this.#log.getKeys({ reverse: true, limit: 1 });
+    const expected = this.revision > this.compacted ? this.revision : (last ?? this.revision);
+    if (last !== undefined && last !== expected)
+      throw corrupt(directory, `is at revision ${expected}, and its log ends at ${last}`);
+    if (last === undefined && this.revision > this.compacted) throw corrupt(directory, "has lost its log");
   }
 }
 
@@ -189,6 +209,28 @@ async function causeOf(error: unknown): Promise<unknown> {
     () => error,
     (cause: unknown) => cause,
   );
+}
+
+function removeFiles(path: string): void {
+  for (const suffix of ["", "-lock"]) rmSync(`${path}${suffix}`, { force: true });
+}
+
+/** @throws StorageError Corrupt */
+function throwIfDamaged(directory: string, path: string): void {
+  const damage = damageOf(path);
+  if (damage !== undefined) throw corrupt(directory, `is damaged: ${damage}`);
+}
+
+function openingError(directory: string, cause: unknown): unknown {
+  const { code, message } = cause as { readonly code?: unknown; readonly message: string };
+  if (code === constants.errno.ENOSPC)
+    return new StorageError("NoSpace", `there is no space left for a store in ${directory}`, { cause });
+  return typeof code === "number" && code < 0 ? corrupt(directory, `cannot be opened: ${message}`, { cause }) : cause;
+}
+
+function corrupt(directory: string, problem: string, options?: ErrorOptions): StorageError {
+  const advice = 'restore what was saved with "skiff snapshot restore FILE", or move the folder away to begin with nothing';
+  return new StorageError("Corrupt", `the store in ${directory} ${problem}; ${advice}`, options);
 }
 
 function double(value: number): Buffer {

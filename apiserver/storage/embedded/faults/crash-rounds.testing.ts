@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -19,6 +19,8 @@ export interface CrashRounds {
   readonly rounds: number;
   readonly seed: number;
   readonly plant?: Plant;
+  /** Every so many rounds the store is made anew, and that is interrupted. */
+  readonly anewEvery?: number;
   /** What befalls the store's file besides the death of its process. */
   readonly disk?: FaultyDisk;
 }
@@ -41,7 +43,7 @@ export interface CrashReport {
 }
 
 /** Kills a writer of one store again and again, and looks each time at what it left. */
-export async function crashRounds({ rounds, seed, plant, disk }: CrashRounds): Promise<CrashReport> {
+export async function crashRounds({ rounds, seed, plant, anewEvery = Infinity, disk }: CrashRounds): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), "skiff-crash-"));
   const directory = join(folder, "store");
   const random = seededRandom(seed);
@@ -69,10 +71,18 @@ export async function crashRounds({ rounds, seed, plant, disk }: CrashRounds): P
       const writer = next;
       next = start();
       const open: Command = { type: "open", directory, after: known.revision, ...(plant && { plant }) };
-      if (roll() < 0.1) {
-        // In the middle of its opening, which is also the making of the store.
-        writer.tell(open);
-        await systemClock.sleep(roll() * 15);
+      const isAnew = round % anewEvery === 0;
+      if (isAnew) {
+        rmSync(directory, { recursive: true, force: true });
+        known = nothingKnown;
+        shown = [];
+        wrote = 0;
+      }
+      if (isAnew || roll() < 0.1) {
+        writer.tell({ ...open, after: known.revision });
+        // Its opening takes a few milliseconds, once its code is loaded.
+        if (isAnew) await until(() => existsSync(directory));
+        await systemClock.sleep(roll() * (isAnew ? 12 : 15));
         await writer.kill();
       } else {
         const problems = await look(writer, open);
@@ -97,6 +107,11 @@ export async function crashRounds({ rounds, seed, plant, disk }: CrashRounds): P
     await next.kill();
     rmSync(folder, { recursive: true });
   }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = systemClock.monotonic() + 1_000;
+  while (!condition() && systemClock.monotonic() < deadline) await systemClock.sleep(0.5);
 }
 
 async function expectLocked(directory: string): Promise<void> {

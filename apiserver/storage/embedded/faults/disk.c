@@ -3,7 +3,7 @@
  * bytes that it replaces, and each flush. When the process has been killed, which loses nothing of the kernel's cache, the test takes
  * back from the file what a power cut could have taken (undo-journal.testing.ts). It can also let flushes and writes fail.
  *
- * SKIFF_DISK_FILE     the file, by its absolute path
+ * SKIFF_DISK_FILE     the file, by its absolute path; one with -new behind its name is the same before it is renamed
  * SKIFF_DISK_JOURNAL  where the journal is written, with the process's id appended
  * SKIFF_DISK_FAULTS   a folder: while it holds a file named flush, durable-write or write, that call fails with the number in it
  * SKIFF_DISK_BOOT     a file that is read as the kernel's boot id: a store may trust the kernel's cache while that is the same
@@ -107,7 +107,7 @@ static int is_file(int fd) {
   int same = 0;
   if (file) {
     path_of(fd, path, sizeof path);
-    same = strcmp(path, file) == 0;
+    same = strncmp(path, file, strlen(file)) == 0 && (!path[strlen(file)] || strcmp(path + strlen(file), "-new") == 0);
   }
   *__errno_location() = kept;
   return same;

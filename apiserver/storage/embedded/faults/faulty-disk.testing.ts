@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "#base/package-root";
@@ -56,13 +56,17 @@ export class FaultyDisk {
   cutPower(directory: string, pid: number, roll: () => number): number {
     this.#boot();
     const journalFile = `${join(this.#folder, "journal")}.${pid}`;
-    const file = join(directory, "data");
-    if (!existsSync(journalFile) || !existsSync(file)) return 0;
+    if (!existsSync(journalFile)) return 0;
     const journal = readUndoJournal(readFileSync(journalFile));
     rmSync(journalFile);
+    const data = join(directory, "data");
+    // A name that was given and not flushed may be the one before again, or none.
+    const isNew = journal.writes[0]?.sizeBefore === 0 && !journal.folderFlushed;
+    if (isNew && existsSync(data) && roll() < 0.5) renameSync(data, `${data}-new`);
+    const file = [data, `${data}-new`].find((path) => existsSync(path));
     const unflushed = journal.writes.filter(({ flushed }) => !flushed).length;
-    const isNew = journal.writes[0]?.sizeBefore === 0;
-    if (isNew && !journal.folderFlushed && roll() < 0.5) {
+    if (file === undefined) return unflushed;
+    if (isNew && roll() < 0.3) {
       rmSync(file);
       return unflushed;
     }
