@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { succeed } from "#test/e2e/run";
@@ -21,7 +23,17 @@ export async function cpuPercent(pids: readonly number[], seconds: number): Prom
 
 /** utime and stime of /proc/PID/stat. The name before them may hold anything, also brackets and spaces. */
 async function cpuTicks(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  return ticksOf(await readFile(`/proc/${pid}/stat`, "utf8"));
+}
+
+function ticksOf(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);
 }
+
+/** Of the processor, used by the process so far. */
+export function cpuSeconds(pid: number): number {
+  return ticksOf(readFileSync(`/proc/${pid}/stat`, "utf8")) / (ticksPerSecond ??= Number(execFileSync("getconf", ["CLK_TCK"])));
+}
+
+let ticksPerSecond: number | undefined;
