@@ -154,13 +154,14 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     const { client, type, ...options } = this.#options;
     const list = await client.list(type, { ...selection(options), signal });
     signal.throwIfAborted();
-    const listed = new Set<string>();
+    // The first list finds nothing that could be gone.
+    const missing = new Set(this.#store.keys());
     for (const object of list.items) {
-      listed.add(keyText(keyOf(object)));
-      this.#put(object);
+      const key = keyText(keyOf(object));
+      missing.delete(key);
+      this.#put(key, object);
     }
-    const gone = [...this.#store.keys()].filter((key) => !listed.has(key));
-    for (const key of gone) this.#delete(key);
+    for (const key of missing) this.#delete(key);
     this.#reached(list.metadata.resourceVersion ?? "");
     this.#synced = true;
     for (const wake of this.#waitingForList.splice(0)) wake();
@@ -185,18 +186,18 @@ export class Informer<T extends KubeObject> implements Lister<T> {
         continue;
       }
       if (event.type === "DELETED") this.#delete(keyText(keyOf(event.object)), event.object);
-      else this.#put(event.object);
+      else this.#put(keyText(keyOf(event.object)), event.object);
       this.#reached(event.object.metadata.resourceVersion);
     }
     // A server that ends watches as soon as they begin must not be hammered.
     if (quiet && this.#options.clock.monotonic() - started < 1000) await this.#backoff.wait(signal);
   }
 
-  #put(object: Stored<T>): void {
-    const old = this.#store.get(keyOf(object));
+  #put(key: string, object: Stored<T>): void {
+    const old = this.#store.at(key);
     if (old?.metadata.uid === object.metadata.uid && old.metadata.resourceVersion === object.metadata.resourceVersion) return;
-    if (old !== undefined && old.metadata.uid !== object.metadata.uid) this.#delete(keyText(keyOf(old)));
-    this.#store.put(object);
+    if (old !== undefined && old.metadata.uid !== object.metadata.uid) this.#delete(key);
+    this.#store.put(object, key);
     const replaced = old?.metadata.uid === object.metadata.uid;
     this.#changes.next(replaced ? { type: "updated", object, old } : { type: "added", object });
   }

@@ -30,6 +30,11 @@ export class Store<T extends KubeObject> implements Lister<T> {
     return this.#objects.get(keyText(key));
   }
 
+  /** By the text of its key. */
+  at(key: string): Stored<T> | undefined {
+    return this.#objects.get(key);
+  }
+
   list(namespace?: string): readonly Stored<T>[] {
     return namespace === undefined || namespace === "" ? [...this.#objects.values()] : this.byIndex(namespaceIndex, namespace);
   }
@@ -40,15 +45,15 @@ export class Store<T extends KubeObject> implements Lister<T> {
     return [...(found.entries.get(value)?.values() ?? [])];
   }
 
-  /** @returns what was there before. */
-  put(object: Stored<T>): Stored<T> | undefined {
-    const key = keyText(keyOf(object));
+  /** `key` is the text of its key, for who knows it. @returns what was there before. */
+  put(object: Stored<T>, key = keyText(keyOf(object))): Stored<T> | undefined {
     const old = this.delete(key);
     this.#objects.set(key, object);
     for (const { valuesOf, entries } of this.#indexes.values()) {
       for (const value of valuesOf(object)) {
-        const bucket = entries.get(value) ?? new Map<string, Stored<T>>();
-        entries.set(value, bucket.set(key, object));
+        const bucket = entries.get(value);
+        if (bucket === undefined) entries.set(value, new Map([[key, object]]));
+        else bucket.set(key, object);
       }
     }
     return old;
