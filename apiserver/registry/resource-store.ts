@@ -14,7 +14,7 @@ import { StorageError, type Storage } from "../storage/storage.ts";
 import { CachedObject } from "../watch/cached-object.ts";
 import type { WatchCache } from "../watch/watch-cache.ts";
 import { generateName, inStoredOrder, keptMetadata, newMetadata, nextGeneration, withoutResourceVersion } from "./object-meta.ts";
-import { statusOfStorageError } from "./storage-failures.ts";
+import { isOutcomeUnknown, statusOfStorageError } from "./storage-failures.ts";
 import { storageKey } from "./storage-keys.ts";
 import type { Preconditions, WriteContext } from "./write-context.ts";
 
@@ -132,6 +132,8 @@ export class ResourceStore {
         // Only a write finds out by itself that it began from something old.
         if (tries > 1 || written.object !== current || (await this.#isLatest(current, key))) return written;
       } catch (error) {
+        // It may have happened: to look again would show its own change, and to try again would be to do it twice.
+        if (isOutcomeUnknown(error)) throw error;
         const stale = error instanceof StaleRead || (error instanceof StorageError && error.reason === "Conflict");
         // What the first attempt read may have been the cache's; what a later one read was the truth.
         if (!stale && (tries > 1 || (await this.#isLatest(current, key)))) throw error;

@@ -1,6 +1,6 @@
 import type { ResourceType } from "#api/resource-type";
 import { alreadyExists, StatusError } from "#api/status";
-import { StorageError } from "../storage/storage.ts";
+import { hasStorageReason, StorageError } from "../storage/storage.ts";
 
 /** What a client is told when the store fails. Conflicts are the caller's: it knows whether to try again. */
 export function statusOfStorageError(error: unknown, type: ResourceType, name: string): unknown {
@@ -36,4 +36,9 @@ export function statusOfStorageError(error: unknown, type: ResourceType, name: s
     default:
       return error;
   }
+}
+
+/** Of a write, also after it was put into words for clients. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return hasStorageReason(error, "OutcomeUnknown") || (error instanceof Error && hasStorageReason(error.cause, "OutcomeUnknown"));
 }

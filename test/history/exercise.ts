@@ -16,6 +16,8 @@ export interface ExerciseOptions {
   readonly clients?: number;
   /** What goes wrong meanwhile. Ends when the signal aborts, and leaves everything whole. */
   readonly disturb?: (exercise: Disturbed, signal: AbortSignal) => Promise<void>;
+  /** Clients go on, beyond their operations, until this says so. */
+  readonly mayStop?: () => boolean;
   /** A watcher that has not come to the end after this time never will. */
   readonly patienceMs?: number;
 }
@@ -33,7 +35,7 @@ const keysEach = 5;
 
 /** Clients and watchers at work together, until every watcher has seen the last write. @returns what they saw */
 export async function exercise(options: ExerciseOptions): Promise<History> {
-  const { clock, random, wayOf, operations, clients: count = 6, disturb, patienceMs = 60_000 } = options;
+  const { clock, random, wayOf, operations, clients: count = 6, disturb, mayStop, patienceMs = 60_000 } = options;
   const recorder = new Recorder();
   const clientOf = (name: string): Client => new Client({ name, way: wayOf(name), recorder, random });
   recorder.start = await prepare(wayOf("setup"), clock);
@@ -58,7 +60,7 @@ export async function exercise(options: ExerciseOptions): Promise<History> {
   let left = operations;
   const keys = namespaces.flatMap((namespace) => Array.from({ length: keysEach }, (_, index): Key => `${namespace}/k${index}`));
   const work = async (client: Client): Promise<void> => {
-    while (left-- > 0) {
+    while (left-- > 0 || mayStop?.() === false) {
       await client.act(keys);
       await clock.sleep(random.float() ** 4 * 20);
     }
