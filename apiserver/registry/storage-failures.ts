@@ -18,12 +18,15 @@ export function statusOfStorageError(error: unknown, type: ResourceType, name: s
         { cause: error },
       );
     case "NoSpace":
+      // As upstream answers for etcd: an error at once. One to be retried would leave its client waiting for somebody to make room.
       return new StatusError(
-        "ServiceUnavailable",
-        `the store is full: ${error.message}`,
-        { retryAfterSeconds: 5 },
+        "InternalError",
+        `Internal error occurred: the store is full: ${error.message}`,
+        {},
         { cause: error },
       );
+    case "Unreadable":
+      return new StatusError("InternalError", `Internal error occurred: ${error.message}`, {}, { cause: error });
     case "TooLarge":
       return new StatusError("RequestEntityTooLarge", `Request entity too large: ${error.message}`, {}, { cause: error });
     case "Unavailable":

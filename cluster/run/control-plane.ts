@@ -21,14 +21,14 @@ export async function runControlPlane(
   const config = await readConfig(paths);
   if (config === undefined) throw new Error(`there is no cluster in ${paths.root}`);
   if (config.nodes > 0) await enterClusterCgroup(paths, { clock: systemClock, log });
-  const { storage, checks } = await openStore(config, paths, { clock: systemClock, random: systemRandom, log, signal });
+  const { storage, checks, failed } = await openStore(config, paths, { clock: systemClock, random: systemRandom, log, signal });
   try {
     const pki = await openPki(paths.pki, systemClock, systemRandom);
     const listeners = ["127.0.0.1", ...addresses].map((address) => ({ address, port: config.port }));
     const plane = await startControlPlane({ storage, checks, pki, listeners, clock: systemClock, random: systemRandom, log });
     log.info("the control plane is ready", { port: plane.port });
     try {
-      await Promise.race([aborted(signal), plane.failed]);
+      await Promise.race([aborted(signal), plane.failed, ...(failed === undefined ? [] : [failed])]);
     } finally {
       await plane.close();
     }

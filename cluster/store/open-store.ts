@@ -15,6 +15,8 @@ import { ownEtcdOptions } from "./own-etcd.ts";
 export interface OpenedStore {
   readonly storage: Storage;
   readonly checks: readonly HealthCheck[];
+  /** Rejects when it can go on only by being opened again. */
+  readonly failed?: Promise<never>;
 }
 
 export interface StoreDependencies {
@@ -31,8 +33,11 @@ const retryMs = 100;
 export async function openStore(config: ClusterConfig, paths: ClusterPaths, deps: StoreDependencies): Promise<OpenedStore> {
   const { clock, log } = deps;
   if (config.store === "memory") return { storage: new MemoryStorage({ clock, log }), checks: [] };
-  if (config.store === "embedded")
-    return { storage: await openEmbeddedStorage({ directory: paths.store, clock, log }), checks: [] };
+  if (config.store === "embedded") {
+    const embedded = await openEmbeddedStorage({ directory: paths.store, clock, log });
+    const check: HealthCheck = { name: "store", readinessOnly: true, check: () => embedded.trouble };
+    return { storage: embedded, checks: [check], failed: embedded.failed };
+  }
   const storage = await openEtcd(config, paths, deps);
   try {
     await refuseUnfinishedRestore(storage);

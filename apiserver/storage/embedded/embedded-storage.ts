@@ -22,6 +22,7 @@ import {
 import { flushFolders } from "./flush-folders.ts";
 import { Group, type WriteRequest } from "./group.ts";
 import { lockDirectory } from "./process-lock.ts";
+import { Room } from "./room.ts";
 import { Tables, type Lease } from "./tables.ts";
 
 export interface EmbeddedStorageOptions {
@@ -39,7 +40,7 @@ export interface EmbeddedStorageOptions {
  *
  * @throws StorageError Locked while another process has it open, Corrupt
  */
-export async function openEmbeddedStorage(options: EmbeddedStorageOptions): Promise<Storage> {
+export async function openEmbeddedStorage(options: EmbeddedStorageOptions): Promise<EmbeddedStorage> {
   const { directory, clock, log, openTables = (folder) => new Tables(folder) } = options;
   const created = mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
@@ -47,12 +48,20 @@ export async function openEmbeddedStorage(options: EmbeddedStorageOptions): Prom
   try {
     tables = openTables(directory);
     flushFolders(directory, created);
-    return new EmbeddedStorage({ tables, release: () => lock.release(), clock, log });
+    return new EmbeddedStorage({ directory, tables, release: () => lock.release(), clock, log });
   } catch (error) {
     await tables?.close();
     lock.release();
     throw error;
   }
+}
+
+interface Opened {
+  readonly directory: string;
+  readonly tables: Tables;
+  readonly release: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** A commit waits while the one before it is synced, so that many writers share one sync. */
@@ -63,7 +72,10 @@ const pageOfEntries = 256;
 /** Recent commits that need not be read from the disk. */
 const recentCommits = 1024;
 
-class EmbeddedStorage implements Storage {
+export class EmbeddedStorage implements Storage {
+  /** Rejects when a write has failed so that only opening the store again can tell what is there. Nothing is written from then on. */
+  readonly failed: Promise<never>;
+  readonly #directory: string;
   readonly #tables: Tables;
   readonly #release: () => void;
   readonly #clock: Clock;
@@ -82,8 +94,14 @@ class EmbeddedStorage implements Storage {
   #inFlight: Group | undefined;
   #writing: Promise<void> | undefined;
   #failure: StorageError | undefined;
+  #fail: (failure: StorageError) => void = () => undefined;
+  readonly #room: Room;
 
-  constructor({ tables, release, clock, log }: { tables: Tables; release: () => void; clock: Clock; log: Logger }) {
+  constructor({ directory, tables, release, clock, log }: Opened) {
+    this.failed = new Promise<never>((_, reject) => (this.#fail = reject));
+    this.failed.catch(() => undefined);
+    this.#room = new Room({ clock, log, freeBytes: () => tables.freeBytes() });
+    this.#directory = directory;
     this.#tables = tables;
     this.#release = release;
     this.#clock = clock;
@@ -96,6 +114,11 @@ class EmbeddedStorage implements Storage {
     const { signal } = this.#closed;
     void this.#expiries.run(signal, (keys) => this.#expire(keys));
     void keepHistory(this, { clock, log, signal });
+  }
+
+  /** What keeps it from writing at present. */
+  get trouble(): string | undefined {
+    return this.#failure?.message ?? this.#room.trouble;
   }
 
   async revision(): Promise<Revision> {
@@ -260,11 +283,12 @@ class EmbeddedStorage implements Storage {
     try {
       await this.#tables.write(group.writes);
     } catch (error) {
-      group.fail(this.#writeFailed(error));
+      group.fail(this.#writeFailed(error, group));
       return;
     } finally {
       this.#inFlight = undefined;
     }
+    this.#room.had(() => group.bytes);
     for (const { commit, leases } of group.writes) {
       for (const { key, value } of commit.changes) {
         if (value === undefined) this.#index.delete(key);
@@ -281,12 +305,18 @@ class EmbeddedStorage implements Storage {
   }
 
   /** A transaction that found no room left nothing behind, and later ones may fit. After any other failure only the disk knows. */
-  #writeFailed(cause: unknown): StorageError {
-    this.#log.error("the store could not be written", { error: cause });
-    if (isNoSpace(cause, this.#tables.freeBytes()) && this.#tables.rereadRevision() === this.#followers.revision) {
-      return new StorageError("NoSpace", "there is no space left for the store; reads go on", { cause });
+  #writeFailed(cause: unknown, group: Group): StorageError {
+    const revision = this.#followers.revision;
+    if (isNoSpace(cause, this.#tables.freeBytes()) && this.#tables.canWrite() && this.#tables.rereadRevision() === revision) {
+      this.#room.lacked(group.bytes);
+      return new StorageError("NoSpace", "there is no space left on its disk; nothing can be written, reads go on", { cause });
     }
-    this.#failure = new StorageError("Unavailable", "an earlier write of the store failed; it must be opened again", { cause });
+    this.#failure = new StorageError(
+      "Unavailable",
+      `the store in ${this.#directory} could not be written (${(cause as Error).message}) and must be opened again: only its disk knows what was kept`,
+      { cause },
+    );
+    this.#fail(this.#failure);
     return new StorageError("OutcomeUnknown", "the write failed and may or may not be on the disk", { cause });
   }
 

@@ -52,6 +52,12 @@ export class Group {
     }
   }
 
+  /** What is written, and what of it the log keeps: about what it takes on the disk. */
+  get bytes(): number {
+    const sizes = this.writes.flatMap(({ commit }) => commit.changes);
+    return sizes.reduce((sum, { value, previous }) => sum + 2 * (value?.length ?? 0) + (previous?.value.length ?? 0), 0);
+  }
+
   has(key: string): boolean {
     return this.#before.has(key);
   }

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { crashRounds } from "./faults/crash-rounds.testing.ts";
 import { crashSeed, numberFrom } from "./faults/crash-seed.testing.ts";
@@ -26,6 +27,21 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
       expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
       expect(report.acknowledged).toBeGreaterThan(rounds * 10);
       expect(report.unflushed).toBeGreaterThan(rounds / 2);
+    },
+  );
+
+  it.each([
+    { what: "flushes fail", fault: "flush", errno: constants.errno.EIO },
+    { what: "the last write of a transaction fails", fault: "durable-write", errno: constants.errno.ENOSPC },
+    { what: "there is no space", fault: "write", errno: constants.errno.ENOSPC },
+  ] as const)(
+    "keeps all that anybody was shown when $what before the power does",
+    { timeout: 60_000 },
+    async ({ fault, errno }) => {
+      const seed = crashSeed();
+      const report = await crashRounds({ rounds: 20, seed, failing: { fault, errno }, disk });
+      expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
+      expect(report.refused).toBeGreaterThan(0);
     },
   );
 

@@ -169,6 +169,16 @@ export class Tables {
     return bavail * bsize;
   }
 
+  /** Whether lmdb would go on. It does not when it could not write which pages are valid, and then only the disk knows. */
+  canWrite(): boolean {
+    try {
+      this.#root.transactionSync(() => undefined);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** What the disk says after a failed write. */
   rereadRevision(): Revision {
     this.#root.resetReadTxn();

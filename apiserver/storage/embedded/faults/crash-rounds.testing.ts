@@ -13,6 +13,7 @@ import { seededRandom } from "#base/random";
 import { hasStorageReason } from "../../storage.ts";
 import { openEmbeddedStorage } from "../embedded-storage.ts";
 import { knownFrom, nothingKnown, problemsOf, type Known } from "./crash-checks.testing.ts";
+import type { Fault } from "./faulty-disk.testing.ts";
 import type { Command, Plant, Shown, State } from "./crash-writer.testing.ts";
 
 export interface CrashRounds {
@@ -21,11 +22,15 @@ export interface CrashRounds {
   readonly plant?: Plant;
   /** Every so many rounds the store is made anew, and that is interrupted. */
   readonly anewEvery?: number;
+  /** Fails for some milliseconds of every second round, in which the store may refuse writes. */
+  readonly failing?: { readonly fault: Fault; readonly errno: number };
   /** What befalls the store's file besides the death of its process. */
   readonly disk?: FaultyDisk;
 }
 
 export interface FaultyDisk {
+  fail(fault: Fault, errno: number): void;
+  mend(fault: Fault): void;
   /** For the process that writes to the store in `directory`. */
   environment(directory: string): Readonly<Record<string, string>>;
   /** Takes from the store what the disk loses. @returns how many writes were not flushed */
@@ -38,12 +43,21 @@ export interface CrashReport {
   readonly rounds: number;
   /** Writes that were acknowledged. */
   readonly acknowledged: number;
+  /** Writes that failed, other than for what others wrote. */
+  readonly refused: number;
   /** Writes to the file that were not flushed when the power was cut. */
   readonly unflushed: number;
 }
 
 /** Kills a writer of one store again and again, and looks each time at what it left. */
-export async function crashRounds({ rounds, seed, plant, anewEvery = Infinity, disk }: CrashRounds): Promise<CrashReport> {
+export async function crashRounds({
+  rounds,
+  seed,
+  plant,
+  anewEvery = Infinity,
+  failing,
+  disk,
+}: CrashRounds): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), "skiff-crash-"));
   const directory = join(folder, "store");
   const random = seededRandom(seed);
@@ -57,10 +71,13 @@ export async function crashRounds({ rounds, seed, plant, anewEvery = Infinity, d
   let wrote = 0;
   let acknowledged = 0;
   let unflushed = 0;
+  let refused = 0;
   const look = async (writer: Writer, command: Extract<Command, { type: "open" | "expire" }>): Promise<string[]> => {
     const answer = await writer.ask(command);
     if (typeof answer === "string") return [answer];
-    const problems = problemsOf(known, answer, shown, wrote);
+    const believed = shown.filter(([kind]) => failing === undefined || kind !== "failed");
+    refused += shown.length - believed.length;
+    const problems = problemsOf(known, answer, believed, wrote);
     acknowledged += shown.filter(([kind]) => kind === "wrote").length;
     known = knownFrom(answer);
     shown = [];
@@ -86,10 +103,15 @@ export async function crashRounds({ rounds, seed, plant, anewEvery = Infinity, d
         await writer.kill();
       } else {
         const problems = await look(writer, open);
-        if (problems.length > 0) return { problems, rounds: round, acknowledged, unflushed };
+        if (problems.length > 0) return { problems, rounds: round, acknowledged, refused, unflushed };
         wrote = round;
         writer.tell({ type: "write", round, seed: seed + round });
         await writer.said(roll() * 150);
+        if (failing !== undefined && round % 2 === 0) {
+          disk?.fail(failing.fault, failing.errno);
+          await systemClock.sleep(roll() * 15);
+          disk?.mend(failing.fault);
+        }
         await systemClock.sleep(roll() * 12);
         // With another boot's id a lock is void.
         if (round % 10 === 0 && disk === undefined) await expectLocked(directory);
@@ -102,7 +124,7 @@ export async function crashRounds({ rounds, seed, plant, anewEvery = Infinity, d
       ...(await look(next, { type: "expire", directory, after: known.revision })),
       ...[...known.entries.values()].filter(({ id }) => id.includes(".leased.")).map(({ id }) => `${id} has lost its lease`),
     ];
-    return { problems, rounds, acknowledged, unflushed };
+    return { problems, rounds, acknowledged, refused, unflushed };
   } finally {
     await next.kill();
     rmSync(folder, { recursive: true });

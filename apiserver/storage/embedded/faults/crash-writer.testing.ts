@@ -113,7 +113,7 @@ function loggedChange({ key, value, previous }: Extract<WatchBatch, { changes: u
 }
 
 /** Creates, updates, deletes, with and without leases, some at keys that others write too, and reads what others wrote. */
-async function write(storage: Storage, writer: number, round: number, seed: number): Promise<never> {
+async function write(storage: Storage, writer: number, round: number, seed: number): Promise<void> {
   const random = seededRandom(seed * 31 + writer);
   const roll = (below: number): number => Math.floor(random.float() * below);
   for (let turn = 0; ; turn++) {
@@ -137,7 +137,10 @@ async function write(storage: Storage, writer: number, round: number, seed: numb
       const { revision } = await storage.put(key, value, entry?.revision ?? 0, options);
       show(["wrote", key, revision, describeValue(value)]);
     } catch (error) {
-      if (!hasStorageReason(error, "Conflict", "AlreadyExists")) show(["failed", key, 0, String(error)]);
+      if (hasStorageReason(error, "Conflict", "AlreadyExists")) continue;
+      show(["failed", key, 0, String(error)]);
+      // It writes nothing any more.
+      if (hasStorageReason(error, "Unavailable")) return;
     }
   }
 }
