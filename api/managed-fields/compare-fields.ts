@@ -1,6 +1,6 @@
 import { sameJson } from "#base/same-json";
 import { resolveSchema, type Schema } from "../schema.ts";
-import { leaf, node, union, type FieldSet } from "./field-set.ts";
+import { compareSteps, knownFieldSet, leaf, node, union, type FieldSet } from "./field-set.ts";
 
 /** What a write does to the fields of an object. */
 export interface FieldChanges {
@@ -44,39 +44,54 @@ function compareValues(old: unknown, next: unknown, schema: Schema): FieldChange
 
 /** All fields of a value that was not there before. */
 function allFields(value: unknown, schema: Schema): FieldSet {
+  return knownFieldSet(fieldsText(value, schema));
+}
+
+/**
+ * What is new is made of the same fields again and again, pod after pod: their set is written as JSON, which is cheap, and the text
+ * finds the set that was made of it before.
+ */
+function fieldsText(value: unknown, schema: Schema): string {
   const plan = planOf(schema);
   switch (shapeIn(plan, value)) {
     case "leaf":
-      return leaf;
+      return "{}";
     case "struct":
-      return structFields(value as Fields, plan.struct);
+      return structText(value as Fields, plan.struct);
     case "map":
-      return childFields(mapFields(value), plan.inner);
+      return childrenText(mapFields(value), plan.inner);
     case "keyedList":
-      return childFields(keyedItems(value, plan.keys), plan.inner);
+      return childrenText(keyedItems(value, plan.keys), plan.inner);
     case "set":
-      return childFields(setItems(value), plan.inner);
+      return childrenText(setItems(value), plan.inner);
   }
 }
 
-function childFields(children: ReadonlyMap<string, unknown>, schema: Schema): FieldSet {
-  const sets: Record<string, FieldSet> = {};
-  for (const [step, child] of children) sets[step] = allFields(child, schema);
-  return node(true, sets) ?? leaf;
+function childrenText(children: ReadonlyMap<string, unknown>, schema: Schema): string {
+  if (children.size === 0) return "{}";
+  const steps = children.size === 1 ? [...children.keys()] : [...children.keys()].sort(compareSteps);
+  let text = member;
+  for (const step of steps) text += `,${JSON.stringify(step)}:${fieldsText(children.get(step), schema)}`;
+  return `${text}}`;
 }
 
-function structFields(value: Fields, { fields, alwaysThere }: Struct): FieldSet {
+function structText(value: Fields, { fields, alwaysThere }: Struct): string {
   const present: Field[] = [];
   for (const name in value) {
     const field = fields.get(name);
     if (field !== undefined && field.alwaysThere === undefined && value[name] !== undefined) insert(present, field);
   }
   for (const field of alwaysThere.values()) insert(present, field);
-  if (present.length === 0) return leaf;
-  const set: Record<string, FieldSet> = { ".": leaf };
-  for (const field of present) set[field.step] = allFields(valueIn(value, field.name, field), field.schema);
-  return set;
+  if (present.length === 0) return "{}";
+  let text = member;
+  for (const field of present) {
+    text += field.label + fieldsText(valueIn(value, field.name, field), field.schema);
+  }
+  return `${text}}`;
 }
+
+/** A node that is a member and has children begins with this. */
+const member = '{".":{}';
 
 /** Few at a time, and mostly in order already. */
 function insert(sorted: Field[], field: Field): void {
@@ -204,6 +219,8 @@ interface Field {
   readonly rank: number;
   /** `f:NAME` */
   readonly step: string;
+  /** `,"f:NAME":` */
+  readonly label: string;
   readonly schema: Schema;
   /** What stands for it where nothing is said. */
   readonly alwaysThere: unknown;
@@ -224,7 +241,7 @@ function structOf(type: Schema): Struct {
   const fields = new Map(
     properties.map(([name, schema], rank): [string, Field] => [
       name,
-      { name, rank, step: `f:${name}`, schema, alwaysThere: alwaysThere(name, schema, type) },
+      { name, rank, step: `f:${name}`, label: `,"f:${name}":`, schema, alwaysThere: alwaysThere(name, schema, type) },
     ]),
   );
   const struct = { fields, alwaysThere: new Map([...fields].filter(([, field]) => field.alwaysThere !== undefined)) };

@@ -1,3 +1,5 @@
+import { deepFreeze } from "#base/deep-freeze";
+
 /**
  * A set of field paths in the form in which managedFields holds them (FieldsV1): each key is one step of a path, `f:NAME`,
  * `k:{"key":value}`, `v:value` or `.`. A node without children is a member; one with children is a member when it has `.`.
@@ -8,6 +10,20 @@ export interface FieldSet {
 }
 
 export const leaf: FieldSet = Object.freeze({});
+
+const knownSets = new Map<string, FieldSet>();
+const mostKnownSets = 2_000;
+
+/** The set of that JSON, the same one each time for as long as it is remembered. */
+export function knownFieldSet(text: string): FieldSet {
+  if (text === "{}") return leaf;
+  const known = knownSets.get(text);
+  if (known !== undefined) return known;
+  const made = deepFreeze(JSON.parse(text) as FieldSet);
+  if (knownSets.size >= mostKnownSets) knownSets.clear();
+  knownSets.set(text, made);
+  return made;
+}
 
 /** The node itself, and what is below it. */
 export function node(isMember: boolean, children: Readonly<Record<string, FieldSet>>): FieldSet | undefined {
@@ -65,7 +81,7 @@ function childrenOf(set: FieldSet): [string, FieldSet][] {
 /** Fields, then items by key, by value and by index, as structured-merge-diff orders them. */
 const kinds = "fkvi";
 
-function compareSteps(left: string, right: string): number {
+export function compareSteps(left: string, right: string): number {
   const byKind = kinds.indexOf(left.charAt(0)) - kinds.indexOf(right.charAt(0));
   if (byKind !== 0) return byKind;
   return left < right ? -1 : left > right ? 1 : 0;

@@ -2,7 +2,7 @@ export function podPath(namespace: string, number: number): string {
   return `/api/v1/namespaces/${namespace}/pods/p-${number}`;
 }
 
-/** A pod as people write them: two containers with probes, resources, variables and volumes, some more than 2 KB. Its name is `p-%N`. */
+/** A pod as people write them, with probes, resources, variables and volumes: stored, its spec has some more than 2 KB. Its name is `p-%N`. */
 export function podBody(namespace: string, fields: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
     apiVersion: "v1",
@@ -20,7 +20,7 @@ export function podBody(namespace: string, fields: Readonly<Record<string, unkno
       schedulerName: "nobody",
       terminationGracePeriodSeconds: 30,
       tolerations: [{ operator: "Exists" }],
-      containers: [container("web", 8080), container("proxy", 9090)],
+      containers: [container("web", 8080)],
       volumes: [
         { name: "settings", configMap: { name: "shop-settings", items: [{ key: "settings.yaml", path: "settings.yaml" }] } },
         { name: "scratch", emptyDir: { sizeLimit: "64Mi" } },
@@ -68,7 +68,7 @@ export function statusPatch(): string {
       podIPs: [{ ip: "10.244.1.7" }],
       qosClass: "Burstable",
       conditions: types.map(condition),
-      containerStatuses: ["web", "proxy"].map((name) => ({
+      containerStatuses: ["web"].map((name) => ({
         name,
         image: `registry.example.com/shop/${name}:1.42.0`,
         imageID: `registry.example.com/shop/${name}@sha256:${"5f".repeat(32)}`,
