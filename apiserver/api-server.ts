@@ -25,15 +25,15 @@ import { bootstrapPolicy, policyAuthorizer } from "./authz/policy-rules.ts";
 import { resourcesOf } from "./discovery/resources.ts";
 import type { NodeConnection } from "./registry/node-access.ts";
 import type { Reader } from "./registry/reader.ts";
-import { Registry } from "./registry/registry.ts";
+import { Registry, type RegistryOptions } from "./registry/registry.ts";
 import { handleResource } from "./registry/resource-handler.ts";
 import type { ResourceStore } from "./registry/resource-store.ts";
 import { handleReview, type Review } from "./registry/review.ts";
-import type { Storage } from "./storage/storage.ts";
 
 export interface ApiServerOptions {
   readonly definitions: readonly ResourceDefinition[];
-  readonly storage: Storage;
+  /** Of each kind, or one for all. */
+  readonly storage: RegistryOptions["storage"];
   /** Besides those of service accounts. */
   readonly tokens: readonly TokenAuthenticator[];
   readonly serviceAccounts: {

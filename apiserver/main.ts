@@ -9,6 +9,7 @@ import { discoveryOf } from "./discovery/discovery.ts";
 import { openApiV2 } from "./discovery/open-api-v2.ts";
 import { openApiOf } from "./discovery/open-api.ts";
 import { openIdDocuments } from "./discovery/open-id.ts";
+import { storageForKinds } from "./encrypted-kinds.ts";
 import { ApiDispatcher } from "./http/api-dispatcher.ts";
 import { expressApp, type VersionInfo } from "./http/express-app.ts";
 import type { HealthCheck } from "./http/health.ts";
@@ -17,6 +18,7 @@ import { ApiMetrics } from "./http/metrics.ts";
 import { serveHttps, type Listener, type TlsOptions } from "./http/https-server.ts";
 import { nodeConnection, noNodes } from "./http/node-connection.ts";
 import { sendSnapshot } from "./http/snapshot.ts";
+import type { EncryptionConfiguration } from "./storage/encryption/configuration.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** The API level, and the version that clients are told. */
@@ -37,6 +39,8 @@ const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
 
 export interface RunApiServerOptions {
   readonly storage: Storage;
+  /** Which kinds are encrypted in the storage, and how. Absent: none is. */
+  readonly encryption?: EncryptionConfiguration;
   /** PEM, in PKCS #8: signs the tokens of service accounts. */
   readonly serviceAccountKey: string;
   /** Absent: no sockets, for use inside a process alone. */
@@ -62,12 +66,17 @@ export interface RunningApiServer {
 
 /** Resolves when it serves. @throws the socket's error when a listener cannot be bound. */
 export async function runApiServer(options: RunApiServerOptions): Promise<RunningApiServer> {
-  const { storage, serviceAccountKey, serve, nodeTls, checks, clock, random, log, signal } = options;
+  const { storage, encryption, serviceAccountKey, serve, nodeTls, checks, clock, random, log, signal } = options;
   const keys = tokenKeys(serviceAccountKey);
   const nodes = nodeTls === undefined ? noNodes : nodeConnection(nodeTls);
   const server = new ApiServer({
     definitions: builtInDefinitions,
-    storage,
+    storage: storageForKinds(
+      storage,
+      builtInDefinitions.map(({ type }) => type),
+      encryption,
+      random,
+    ),
     tokens: [],
     serviceAccounts: { keys, issuer: serviceAccountIssuer },
     nodes,
@@ -83,7 +92,12 @@ export async function runApiServer(options: RunApiServerOptions): Promise<Runnin
   const cacheCheck: HealthCheck = {
     name: "informer-sync",
     readinessOnly: true,
-    check: () => (caches.every((cache) => cache.ready) ? undefined : "a watch cache is not filled yet"),
+    check: () => {
+      // Anybody may ask: no more than the kind is said.
+      const unreadable = stores.find(({ cache }) => cache.failure !== undefined)?.definition.type.resource;
+      if (unreadable !== undefined) return `not all ${unreadable} that are stored can be read`;
+      return caches.every(({ ready }) => ready) ? undefined : "a watch cache is not filled yet";
+    },
   };
   const inFlight = new InFlight(options.inFlight ?? defaultInFlightLimits);
   const metrics = new ApiMetrics({ version: serverVersion, inFlight, stores: () => stores });

@@ -14,7 +14,8 @@ import { keyPrefix, storageKey } from "./storage-keys.ts";
 
 export interface RegistryOptions {
   readonly definitions: readonly ResourceDefinition[];
-  readonly storage: Storage;
+  /** Of each kind, or one for all. */
+  readonly storage: Storage | ((type: ResourceType) => Storage);
   /** Asked on every write. It may read through the registry, so it is made after it. */
   readonly admission: (reader: Reader) => Admission;
   readonly clock: Clock;
@@ -28,9 +29,10 @@ export class Registry implements Reader {
   readonly admission: Admission;
   readonly #stores = new Map<string, ResourceStore>();
 
-  constructor({ definitions, storage, admission, clock, random, log }: RegistryOptions) {
+  constructor({ definitions, storage: given, admission, clock, random, log }: RegistryOptions) {
     this.admission = admission(this);
     for (const definition of definitions) {
+      const storage = typeof given === "function" ? given(definition.type) : given;
       const prefix = keyPrefix(definition.type);
       const cache = new WatchCache({ storage, prefix, clock, log, indexes: indexesOf(definition) });
       this.#stores.set(

@@ -224,15 +224,21 @@ class ResourceCall {
     }
   }
 
+  /** Where something that is stored cannot be read, the rest still can. */
   async #found(): Promise<CachedObject> {
     const { cache, definition } = this.#store;
     const version = this.#request.query.get("resourceVersion") ?? "";
     checkVersion(version);
-    if (version === "") await cache.freshen(this.#request);
-    else if (version !== "0") await atVersion(this.#store, version, this.#request);
-    const found = cache.getCached(storageKey(definition.type, this.#key));
+    const found = cache.failure === undefined ? await this.#cached(version) : await this.#store.getLive(this.#key);
     if (found === undefined) throw notFound(definition.type, this.#key.name);
     return found;
+  }
+
+  async #cached(version: string): Promise<CachedObject | undefined> {
+    const { cache, definition } = this.#store;
+    if (version === "") await cache.freshen(this.#request);
+    else if (version !== "0") await atVersion(this.#store, version, this.#request);
+    return cache.getCached(storageKey(definition.type, this.#key));
   }
 
   #written({ object, created }: Written, respond: Responder): ApiResponse {

@@ -179,7 +179,7 @@ export class ResourceStore {
     if (causes.length > 0) throw invalid(type, old.metadata.name, causes);
     await this.#admission.validate({ ...request, object: next });
     for (const warning of definition.warnings?.(next, old) ?? []) context.warn(warning);
-    if (isSameButForTimes(next, oldValue)) return { object: current, created: false };
+    if (isSameButForTimes(next, oldValue) && !(await this.#isStale(current))) return { object: current, created: false };
     if (context.dryRun) return { object: unstored(next, old.metadata.resourceVersion), created: false };
     if (this.#isReadyToGo(next)) {
       const revision = await this.#storage.delete(current.key, current.revision);
@@ -204,6 +204,11 @@ export class ResourceStore {
 
   async #isLatest(object: CachedObject, key: ObjectKey): Promise<boolean> {
     return (await this.getLive(key))?.revision === object.revision;
+  }
+
+  /** A write that changes nothing is how objects are encrypted anew. */
+  async #isStale({ key }: CachedObject): Promise<boolean> {
+    return (await this.#storage.isStale?.(key)) ?? false;
   }
 
   #keepWhatIsNotTheirs(wanted: KubeObject, old: KubeObject, subresource: string | undefined): KubeObject {

@@ -71,6 +71,8 @@ export interface Storage {
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch>;
   /** Asks every watch for a `progress` soon. */
   requestProgress(): void;
+  /** What lies there is not as it would be written now: a write that changes nothing changes that. Absent: never. */
+  isStale?(key: string): Promise<boolean>;
   /** Forgets what only readers of revisions below this one need. */
   compact(revision: Revision): Promise<void>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export type StorageReason =
   | "OutcomeUnknown"
   | "NoSpace"
   | "TooLarge"
+  | "Unreadable"
   | "Locked"
   | "Corrupt"
   | "Unavailable";

@@ -58,6 +58,8 @@ export class WatchCache implements Storage {
   #followers = new Followers(0);
   readonly #waiters: RevisionWaiters;
   #ready = false;
+  #failure: StorageError | undefined;
+  readonly #hasFailed = newMoment();
   #progressWanted = false;
   #following: Promise<void> | undefined;
 
@@ -77,6 +79,11 @@ export class WatchCache implements Storage {
     return this.#ready;
   }
 
+  /** Why it cannot be filled, or be brought up to date; consistent reads fail with it. */
+  get failure(): StorageError | undefined {
+    return this.#failure;
+  }
+
   /** Everything up to this revision has been seen. */
   get current(): Revision {
     return this.#followers.revision;
@@ -92,11 +99,18 @@ export class WatchCache implements Storage {
     return this.#state.objects.size;
   }
 
-  /** Resolves once filled, and keeps following until the signal aborts. Retries while the storage is unavailable. */
+  /**
+   * Resolves once filled, and keeps following until the signal aborts. Retries while the storage is unavailable. What is stored and
+   * cannot be read holds nobody else up: then it resolves with a `failure`, and tries again.
+   */
   async start(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#closed.signal]);
-    await this.#fillRetrying(either);
-    this.#following = this.#follow(either).finally(() => this.#followers.end(closedError()));
+    const filled = this.#fillRetrying(either);
+    this.#following = filled
+      .then(() => this.#follow(either))
+      .catch(() => undefined)
+      .finally(() => this.#followers.end(closedError()));
+    await Promise.race([filled, this.#hasFailed.promise]);
   }
 
   /**
@@ -105,12 +119,14 @@ export class WatchCache implements Storage {
    */
   async freshen(reader: { readonly signal?: AbortSignal } = {}): Promise<Revision> {
     const revision = await this.#storage.revision();
+    this.#throwIfFailed();
     const deadline = this.#clock.monotonic() + freshenTimeoutMs;
     while (this.current < revision) {
       this.#storage.requestProgress();
       const { signal } = reader;
       await this.#waiters.wait(revision, { timeoutMs: 100, ...(signal && { signal }) });
       if (this.#closed.signal.aborted) throw closedError();
+      this.#throwIfFailed();
       if (this.#clock.monotonic() > deadline) throw behindError(this.#prefix, this.current, revision);
     }
     return this.current;
@@ -120,6 +136,7 @@ export class WatchCache implements Storage {
   async waitFor(revision: Revision, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<boolean> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     while (this.current < revision) {
+      this.#throwIfFailed();
       const left = deadline - this.#clock.monotonic();
       if (left <= 0) return false;
       this.#askForProgress();
@@ -134,6 +151,7 @@ export class WatchCache implements Storage {
 
   /** In key order. */
   listCached(prefix: string = this.#prefix): readonly CachedObject[] {
+    this.#throwIfNeverFilled();
     return [...this.#state.objects.values(prefix)];
   }
 
@@ -143,6 +161,7 @@ export class WatchCache implements Storage {
 
   /** In key order. */
   byIndex(index: string, value: string, prefix: string = this.#prefix): readonly CachedObject[] {
+    this.#throwIfNeverFilled();
     return this.#state.find(index, value, prefix);
   }
 
@@ -213,6 +232,10 @@ export class WatchCache implements Storage {
         this.#trim();
         if (position >= this.#state.commits.floor) return position;
       }
+    } catch (error) {
+      // By a key that is not there any more, say: what is there now can be listed all the same, or that will tell.
+      if (hasStorageReason(error, "Unreadable")) throw expired(position, this.current);
+      throw error;
     } finally {
       await log.return?.();
     }
@@ -324,7 +347,8 @@ export class WatchCache implements Storage {
         for await (const batch of this.#storage.watch(this.#prefix, this.current, signal)) this.#take(batch);
       } catch (error) {
         if (signal.aborted) return;
-        if (hasStorageReason(error, "Expired")) {
+        // What cannot be read may be past by now: what is there counts.
+        if (hasStorageReason(error, "Expired", "Unreadable")) {
           await this.#fillRetrying(signal);
         } else {
           this.#log.warn("the watch cache lost its storage and tries again", { prefix: this.#prefix, error });
@@ -334,7 +358,22 @@ export class WatchCache implements Storage {
     }
   }
 
+  #noteFailure(error: unknown): void {
+    if (!hasStorageReason(error, "Unreadable")) return;
+    this.#failure = error;
+    this.#hasFailed.come();
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #throwIfNeverFilled(): void {
+    if (!this.#ready) this.#throwIfFailed();
+  }
+
   #take(batch: WatchBatch): void {
+    this.#failure = undefined;
     if ("progress" in batch) {
       this.#followers.advance(batch.progress);
       if (this.#progressWanted) this.#followers.requestProgress();
@@ -364,6 +403,7 @@ export class WatchCache implements Storage {
         return;
       } catch (error) {
         signal.throwIfAborted();
+        this.#noteFailure(error);
         this.#log.warn("the watch cache could not be filled and tries again", { prefix: this.#prefix, error });
         await this.#clock.sleep(retryMs, signal);
       }
@@ -384,6 +424,7 @@ export class WatchCache implements Storage {
     this.#state = state;
     this.#followers = new Followers(revision);
     this.#ready = true;
+    this.#failure = undefined;
     previous.end(expired(previous.revision, revision));
     this.#waiters.reached(revision);
   }
@@ -392,6 +433,13 @@ export class WatchCache implements Storage {
 const pageSize = 500;
 const retryMs = 1000;
 const freshenTimeoutMs = 10_000;
+
+/** Something that happens once, if at all. */
+function newMoment(): { readonly promise: Promise<void>; come(): void } {
+  let come = (): void => undefined;
+  const promise = new Promise<void>((resolve) => (come = resolve));
+  return { promise, come: () => come() };
+}
 
 /** A watcher's position has left the history. */
 class Overrun extends Error {}

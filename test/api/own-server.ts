@@ -7,6 +7,7 @@ import type { InFlightLimits } from "#apiserver/http/in-flight";
 import { parseResourcePath, verbOf } from "#apiserver/http/request-path";
 import { type RunningApiServer, runApiServer } from "#apiserver/main";
 import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
+import type { EncryptionConfiguration } from "#apiserver/storage/encryption/configuration";
 import type { Storage } from "#apiserver/storage/storage";
 import { systemClock, type Clock } from "#base/clock";
 import { silentLogger, type Logger } from "#base/logger";
@@ -24,10 +25,11 @@ export interface ServerOptions {
   readonly log?: Logger;
   /** Absent: a new one in memory. It is closed with the server. */
   readonly storage?: Storage;
+  readonly encryption?: EncryptionConfiguration;
 }
 
 async function run(
-  { clock = systemClock, inFlight, log = silentLogger, storage = new MemoryStorage({ clock, log }) }: ServerOptions,
+  { clock = systemClock, inFlight, encryption, log = silentLogger, storage = new MemoryStorage({ clock, log }) }: ServerOptions,
   serve: boolean,
 ): Promise<{ server: RunningApiServer; pki: Pki; close: () => Promise<void> }> {
   const stop = new AbortController();
@@ -41,6 +43,7 @@ async function run(
     checks: [],
     signal: stop.signal,
     ...(inFlight && { inFlight }),
+    ...(encryption && { encryption }),
     ...(serve && {
       serve: {
         tls: { ...tls, clientCa: pki.ca },
