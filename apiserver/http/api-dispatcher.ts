@@ -16,7 +16,7 @@ import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts"
 import { isConnect, isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
 import { serveUpgrade, upgradeHeaders } from "./serve-upgrade.ts";
 import { bearerOf, isWebSocketRequest, serveWatch } from "./watch-over-web-socket.ts";
-import { acceptsGzip, writeResponse } from "./write-response.ts";
+import { acceptsGzip, writeResponse, type WatchOptions } from "./write-response.ts";
 
 export interface DispatcherOptions {
   readonly server: ApiServer;
@@ -112,17 +112,21 @@ export class ApiDispatcher {
       const { labels } = asked;
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
-      const sent = (events: number): void => metrics.sent(labels, events);
+      const watch: WatchOptions = {
+        clock,
+        sent: (events) => metrics.sent(labels, events),
+        tooSlow: () => metrics.tooSlow(labels),
+      };
       if (connection !== undefined && answer.kind === "upgrade") {
         code = 101;
         await serveUpgrade(response, answer, connection.socket, connection.head, ended);
       } else if (connection !== undefined && answer.kind === "watch" && isWebSocketRequest(request)) {
         response.detachSocket(connection.socket as Socket);
         code = 101;
-        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, sent });
+        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...watch });
       } else {
         const gzip = acceptsGzip(request.headers["accept-encoding"]);
-        await writeResponse(response, answer, { client: gone, gzip, sent });
+        await writeResponse(response, answer, { client: gone, gzip, watch });
       }
     } catch (error) {
       if (gone.aborted) return;

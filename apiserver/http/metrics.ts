@@ -29,6 +29,7 @@ export class ApiMetrics {
   readonly #longRunning: Gauge;
   readonly #terminations: Counter;
   readonly #watchEvents: Counter;
+  readonly #slowWatchers: Counter;
 
   constructor({ version, inFlight, stores }: MetricsOptions) {
     const registers = [this.#registry];
@@ -68,6 +69,12 @@ export class ApiMetrics {
     this.#watchEvents = new Counter({
       name: "apiserver_watch_events_total",
       help: "Events sent to watchers.",
+      labelNames: ["group", "version", "resource"],
+      registers,
+    });
+    this.#slowWatchers = new Counter({
+      name: "apiserver_terminated_watchers_total",
+      help: "Watchers that were ended because they did not take what was sent to them.",
       labelNames: ["group", "version", "resource"],
       registers,
     });
@@ -113,6 +120,10 @@ export class ApiMetrics {
 
   sent({ group, version, resource }: RequestLabels, events: number): void {
     this.#watchEvents.inc({ group, version, resource }, events);
+  }
+
+  tooSlow({ group, version, resource }: RequestLabels): void {
+    this.#slowWatchers.inc({ group, version, resource });
   }
 
   get contentType(): string {

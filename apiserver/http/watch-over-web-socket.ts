@@ -3,6 +3,9 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { EncodedEvent } from "#api/request";
 import type { Cancellation } from "#base/cancellation";
+import type { Clock } from "#base/clock";
+import { isTakenInTime } from "./slow-reader.ts";
+import type { WatchOptions } from "./write-response.ts";
 
 /** What browsers can send instead of an Authorization header (upstream: authentication/request/websocket). */
 const bearerProtocol = "base64url.bearer.authorization.k8s.io.";
@@ -36,15 +39,20 @@ export async function serveWatch(
   socket: Duplex,
   head: Buffer,
   events: AsyncIterable<readonly EncodedEvent[]>,
-  options: { readonly ended: Cancellation; readonly sent: (events: number) => void },
+  options: WatchOptions & { readonly ended: Cancellation },
 ): Promise<void> {
   const client = await new Promise<WebSocket>((resolve) => framing.handleUpgrade(request, socket, head, resolve));
-  const { ended, sent } = options;
+  const { ended, sent, tooSlow, clock } = options;
   client.on("close", () => ended.abort());
   client.on("error", () => ended.abort());
   try {
     for await (const batch of events) {
-      for (const event of batch) await send(client, Buffer.from(event.bytes()).toString().trimEnd());
+      for (const event of batch) {
+        if (await send(client, Buffer.from(event.bytes()).toString().trimEnd(), clock)) continue;
+        tooSlow();
+        client.terminate();
+        return;
+      }
       sent(batch.length);
     }
     client.close(1000);
@@ -54,14 +62,16 @@ export async function serveWatch(
   }
 }
 
-async function send(client: WebSocket, text: string): Promise<void> {
+/** @returns whether the client takes it, sooner or later. */
+async function send(client: WebSocket, text: string, clock: Clock): Promise<boolean> {
   if (client.bufferedAmount < mostUnsent) {
     client.send(text);
-    return;
+    return true;
   }
-  await new Promise<void>((resolve, reject) => {
+  const sent = new Promise<void>((resolve, reject) => {
     client.send(text, (error) => (error instanceof Error ? reject(error) : resolve()));
   });
+  return isTakenInTime(sent, clock);
 }
 
 /** The first that is no token: its echo would put the token into an answer. */

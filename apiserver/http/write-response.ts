@@ -4,21 +4,32 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGzip, gzip } from "node:zlib";
-import type { ApiResponse } from "#api/request";
+import type { ApiResponse, EncodedEvent } from "#api/request";
+import type { Clock } from "#base/clock";
+import { isTakenInTime } from "./slow-reader.ts";
 
 export interface WriteOptions {
   /** Its signal aborts when it has gone, and is looked at only when an answer has to wait. */
   readonly client: { readonly signal: AbortSignal };
   /** The client takes gzip. */
   readonly gzip?: boolean;
-  /** Called after each batch of a watch. */
-  readonly sent?: (events: number) => void;
+  /** For what lasts: a client that does not read is ended. */
+  readonly watch?: WatchOptions;
+}
+
+export interface WatchOptions {
+  readonly clock: Clock;
+  /** Called after each batch. */
+  readonly sent: (events: number) => void;
+  /** Called when the client has stood still for too long and is ended. */
+  readonly tooSlow: () => void;
 }
 
 /** From this size on an answer is compressed for who takes it, as upstream has it. */
 const compressFrom = 128 * 1024;
 /** The fastest: what counts is the time on the way, not the last percent. */
 const level = 1;
+const pieceSize = 64 * 1024;
 
 const gzipWhole = promisify<Uint8Array, { level: number }, Buffer>(gzip);
 
@@ -35,15 +46,7 @@ export async function writeResponse(response: ServerResponse, answer: ApiRespons
     case "watch":
       response.writeHead(answer.status, { "content-type": response.getHeader("content-type") ?? "application/json" });
       response.flushHeaders();
-      for await (const batch of answer.events) {
-        const [first] = batch;
-        const bytes =
-          batch.length === 1 && first !== undefined ? first.bytes() : Buffer.concat(batch.map((event) => event.bytes()));
-        await write(response, bytes, options);
-        options.sent?.(batch.length);
-      }
-      response.end();
-      return;
+      return writeWatch(response, answer.events, options);
     case "stream":
       response.writeHead(answer.status, { "content-type": answer.contentType });
       response.flushHeaders();
@@ -53,6 +56,51 @@ export async function writeResponse(response: ServerResponse, answer: ApiRespons
     case "upgrade":
       throw new Error("an upgrade is answered on the socket");
   }
+}
+
+async function writeWatch(
+  response: ServerResponse,
+  events: AsyncIterable<readonly EncodedEvent[]>,
+  options: WriteOptions,
+): Promise<void> {
+  const { client, watch } = options;
+  for await (const batch of events) {
+    for (const bytes of piecesOf(batch)) {
+      if (response.destroyed) client.signal.throwIfAborted();
+      if (response.write(bytes)) continue;
+      const drained = once(response, "drain", { signal: client.signal });
+      if (watch === undefined) await drained;
+      else if (!(await isTakenInTime(drained, watch.clock))) {
+        watch.tooSlow();
+        // What it has of the last line is not all of it, and must not look so.
+        response.destroy();
+        return;
+      }
+    }
+    watch?.sent(batch.length);
+  }
+  response.end();
+}
+
+/** Few enough bytes at a time to see whether the client takes them, however much there is at once. */
+function* piecesOf(batch: readonly EncodedEvent[]): Generator<Uint8Array> {
+  let piece: Uint8Array[] = [];
+  let size = 0;
+  for (const event of batch) {
+    const bytes = event.bytes();
+    piece.push(bytes);
+    size += bytes.length;
+    if (size < pieceSize) continue;
+    yield joinedBytes(piece);
+    piece = [];
+    size = 0;
+  }
+  if (piece.length > 0) yield joinedBytes(piece);
+}
+
+function joinedBytes(piece: readonly Uint8Array[]): Uint8Array {
+  const [first] = piece;
+  return piece.length === 1 && first !== undefined ? first : Buffer.concat(piece);
 }
 
 async function writeWhole(response: ServerResponse, status: number, bytes: Uint8Array, options: WriteOptions): Promise<void> {

@@ -37,7 +37,9 @@ export async function watchObjects(store: ResourceStore, request: WatchRequest):
   const withInitial = initial === null ? version === "" || version === "0" : isTrue(initial);
   if (version === "") await store.cache.freshen(request);
   else if (version !== "0") await atVersion(store, version, request);
-  return follow(store, request, version === "" ? store.cache.current : Number(version), withInitial);
+  // Who does not mind from where begins with now.
+  const from = version === "" || version === "0" ? store.cache.current : Number(version);
+  return follow(store, request, from, withInitial);
 }
 
 async function* follow(

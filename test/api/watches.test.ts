@@ -126,9 +126,9 @@ describe.each(waysIn)("watches %s", (_way, start) => {
     ]);
   });
 
-  test("can begin with now", async () => {
+  test.each(["", "&resourceVersion=0"])("can begin with now, asked ?…%s", async (query) => {
     await make("a");
-    const watching = await watch("sendInitialEvents=false&resourceVersionMatch=NotOlderThan");
+    const watching = await watch(`sendInitialEvents=false&resourceVersionMatch=NotOlderThan${query}`);
     await make("b");
     expect(line(await watching.next())).toBe("ADDED b");
   });
