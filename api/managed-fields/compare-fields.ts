@@ -44,34 +44,33 @@ function compareValues(old: unknown, next: unknown, schema: Schema): FieldChange
 
 /** All fields of a value that was not there before. */
 function allFields(value: unknown, schema: Schema): FieldSet {
-  return knownFieldSet(fieldsText(value, schema));
+  return knownFieldSet(fieldsText(value, planOf(schema)));
 }
 
 /**
  * What is new is made of the same fields again and again, pod after pod: their set is written as JSON, which is cheap, and the text
  * finds the set that was made of it before.
  */
-function fieldsText(value: unknown, schema: Schema): string {
-  const plan = planOf(schema);
+function fieldsText(value: unknown, plan: Plan): string {
   switch (shapeIn(plan, value)) {
     case "leaf":
       return "{}";
     case "struct":
       return structText(value as Fields, plan.struct);
     case "map":
-      return childrenText(mapFields(value), plan.inner);
+      return childrenText(mapFields(value), planOf(plan.inner));
     case "keyedList":
-      return childrenText(keyedItems(value, plan.keys), plan.inner);
+      return childrenText(keyedItems(value, plan.keys), planOf(plan.inner));
     case "set":
-      return childrenText(setItems(value), plan.inner);
+      return childrenText(setItems(value), planOf(plan.inner));
   }
 }
 
-function childrenText(children: ReadonlyMap<string, unknown>, schema: Schema): string {
+function childrenText(children: ReadonlyMap<string, unknown>, plan: Plan): string {
   if (children.size === 0) return "{}";
   const steps = children.size === 1 ? [...children.keys()] : [...children.keys()].sort(compareSteps);
   let text = member;
-  for (const step of steps) text += `,${JSON.stringify(step)}:${fieldsText(children.get(step), schema)}`;
+  for (const step of steps) text += `,${JSON.stringify(step)}:${fieldsText(children.get(step), plan)}`;
   return `${text}}`;
 }
 
@@ -85,7 +84,8 @@ function structText(value: Fields, { fields, alwaysThere }: Struct): string {
   if (present.length === 0) return "{}";
   let text = member;
   for (const field of present) {
-    text += field.label + fieldsText(valueIn(value, field.name, field), field.schema);
+    field.plan ??= planOf(field.schema);
+    text += field.label + (field.plan.shape === "leaf" ? "{}" : fieldsText(value[field.name] ?? field.alwaysThere, field.plan));
   }
   return `${text}}`;
 }
@@ -222,6 +222,8 @@ interface Field {
   /** `,"f:NAME":` */
   readonly label: string;
   readonly schema: Schema;
+  /** Made when first asked for: schemas refer to themselves. */
+  plan: Plan | undefined;
   /** What stands for it where nothing is said. */
   readonly alwaysThere: unknown;
 }
@@ -241,7 +243,7 @@ function structOf(type: Schema): Struct {
   const fields = new Map(
     properties.map(([name, schema], rank): [string, Field] => [
       name,
-      { name, rank, step: `f:${name}`, label: `,"f:${name}":`, schema, alwaysThere: alwaysThere(name, schema, type) },
+      { name, rank, step: `f:${name}`, label: `,"f:${name}":`, schema, plan: undefined, alwaysThere: alwaysThere(name, schema, type) },
     ]),
   );
   const struct = { fields, alwaysThere: new Map([...fields].filter(([, field]) => field.alwaysThere !== undefined)) };

@@ -93,7 +93,7 @@ function isFieldSet(value: unknown): boolean {
 }
 
 function tracked(update: Update, known: readonly ManagedFieldsEntry[]): readonly ManagedFieldsEntry[] {
-  const changes = compareFields(update.old ?? { metadata: {} }, update.next, update.schema);
+  const changes = compareFields(update.old ?? {}, update.next, update.schema);
   const all = touched(changes);
   if (all === undefined) return known;
   const left = known.flatMap((entry) => withFields(entry, difference(entry.fieldsV1 as FieldSet | undefined, all)));
