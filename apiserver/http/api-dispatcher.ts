@@ -112,21 +112,20 @@ export class ApiDispatcher {
       const { labels } = asked;
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
-      const watch: WatchOptions = {
-        clock,
-        sent: (events) => metrics.sent(labels, events),
-        tooSlow: () => metrics.tooSlow(labels),
-      };
       if (connection !== undefined && answer.kind === "upgrade") {
         code = 101;
         await serveUpgrade(response, answer, connection.socket, connection.head, ended);
       } else if (connection !== undefined && answer.kind === "watch" && isWebSocketRequest(request)) {
         response.detachSocket(connection.socket as Socket);
         code = 101;
-        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...watch });
+        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...this.#watchOptions(labels) });
       } else {
         const gzip = acceptsGzip(request.headers["accept-encoding"]);
-        await writeResponse(response, answer, { client: gone, gzip, watch });
+        await writeResponse(response, answer, {
+          client: gone,
+          gzip,
+          ...(answer.kind === "watch" && { watch: this.#watchOptions(labels) }),
+        });
       }
     } catch (error) {
       if (gone.aborted) return;
@@ -167,6 +166,11 @@ export class ApiDispatcher {
       labels: this.#labelsOf(target, verb, query),
       ...(wantsUpgrade && { upgrade: upgradeHeaders(request) }),
     };
+  }
+
+  #watchOptions(labels: RequestLabels): WatchOptions {
+    const { clock, metrics } = this.#options;
+    return { clock, sent: (events) => metrics.sent(labels, events), tooSlow: () => metrics.tooSlow(labels) };
   }
 
   async #answer(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {

@@ -131,12 +131,14 @@ export class Watcher {
   }
 
   async *#events(query: string, signal: AbortSignal): AsyncGenerator<WayEvent> {
-    const { way, namespace } = this.#options;
+    const { way, namespace, random } = this.#options;
     this.#leave = new AbortController();
     const path = pathOf({ type: "list", ...(namespace !== undefined && { namespace }), at: "latest" });
     const either = AbortSignal.any([signal, this.#leave.signal]);
+    // One that is to end after a second tells just before how far it has come.
+    const seconds = random.float() < 0.3 ? "&timeoutSeconds=1" : "";
     try {
-      yield* way.watch(`${path}?watch=true&allowWatchBookmarks=true&${query}`, either);
+      yield* way.watch(`${path}?watch=true&allowWatchBookmarks=true&${query}${seconds}`, either);
     } finally {
       this.#leave.abort();
     }
