@@ -243,7 +243,15 @@ function structOf(type: Schema): Struct {
   const fields = new Map(
     properties.map(([name, schema], rank): [string, Field] => [
       name,
-      { name, rank, step: `f:${name}`, label: `,"f:${name}":`, schema, plan: undefined, alwaysThere: alwaysThere(name, schema, type) },
+      {
+        name,
+        rank,
+        step: `f:${name}`,
+        label: `,"f:${name}":`,
+        schema,
+        plan: undefined,
+        alwaysThere: alwaysThere(name, schema, type),
+      },
     ]),
   );
   const struct = { fields, alwaysThere: new Map([...fields].filter(([, field]) => field.alwaysThere !== undefined)) };
