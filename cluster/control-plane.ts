@@ -1,5 +1,6 @@
 import type { HealthCheck } from "#apiserver/http/health";
 import { runApiServer, type RunningApiServer } from "#apiserver/main";
+import type { EncryptionConfiguration } from "#apiserver/storage/encryption/configuration";
 import type { Storage } from "#apiserver/storage/storage";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -15,6 +16,8 @@ import type { Pki } from "./pki/pki.ts";
 
 export interface ControlPlaneOptions {
   readonly storage: Storage;
+  /** Which kinds are encrypted in it, and how. Absent: none is. */
+  readonly encryption?: EncryptionConfiguration;
   /** What else the storage wants to be well before the API server is. */
   readonly checks?: readonly HealthCheck[];
   readonly pki: Pki;
@@ -42,7 +45,7 @@ const defaultServiceRange = "10.96.0.0/12";
 
 /** API server, controllers and scheduler in this process. Resolves when the API is ready; the controllers are under way then. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { storage, pki, listeners, serviceRange = defaultServiceRange, clock, random, log } = options;
+  const { storage, encryption, pki, listeners, serviceRange = defaultServiceRange, clock, random, log } = options;
   const stop = new AbortController();
   const { signal } = stop;
   /** The server outlives those who use it, and finishes what it has begun. */
@@ -53,6 +56,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const serve = listeners === undefined ? {} : await serving(pki, listeners, clusterIp);
   const apiServer: RunningApiServer = await runApiServer({
     storage,
+    ...(encryption && { encryption }),
     serviceAccountKey: await pki.signingKey("sa"),
     ...serve,
     checks,

@@ -22,6 +22,7 @@ interface UpFlags extends CommonOptions {
   readonly etcdUser?: string;
   readonly etcdPasswordFile?: string;
   readonly etcdPrefix?: string;
+  readonly encryptionProviderConfig?: string;
   readonly registryMirror?: Record<string, string[]>;
   readonly kubeconfig?: string;
 }
@@ -39,6 +40,11 @@ export function addClusterCommands(program: Command, env: Environment): void {
     .option("--etcd-user <name>", "that it knows us by")
     .option("--etcd-password-file <file>", "that holds that user's password", path)
     .option("--etcd-prefix <prefix>", "in front of every key, for clusters that share an etcd (/registry)")
+    .option(
+      "--encryption-provider-config <file>",
+      "how Secrets are encrypted in the store: an EncryptionConfiguration, mode 0600; kept for later starts (not encrypted)",
+      path,
+    )
     .option(
       "--registry-mirror <host=url>",
       "look for images of a registry here first, e.g. docker.io=http://127.0.0.1:5000",
@@ -103,6 +109,7 @@ async function up(flags: UpFlags, env: Environment): Promise<void> {
     ...(flags.port !== undefined && { port: flags.port }),
     ...(flags.store !== undefined && { store: flags.store }),
     ...(etcd && { etcd }),
+    ...(flags.encryptionProviderConfig !== undefined && { encryptionProviderConfig: flags.encryptionProviderConfig }),
     ...(flags.registryMirror !== undefined && { registryMirrors: flags.registryMirror }),
     kubeconfig,
     path: env["PATH"] ?? "",

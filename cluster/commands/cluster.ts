@@ -26,6 +26,7 @@ import {
   type ClusterPaths,
 } from "../state/cluster-config.ts";
 import type { EtcdConfig } from "../store/etcd-config.ts";
+import { readEncryptionFile } from "../store/encryption-file.ts";
 import { findEtcd, ownEtcdCommand } from "../store/own-etcd.ts";
 import { settleStore, temporaryEtcd } from "../store/replace-store.ts";
 import { withStateLock } from "../state/state-lock.ts";
@@ -196,10 +197,10 @@ export class Cluster {
   /** What the cluster is like: as stored, or chosen now and stored. */
   async #settle(options: UpOptions): Promise<ClusterConfig> {
     const stored = await readConfig(this.paths);
-    if (stored !== undefined) return checkUnchanged(stored, options);
+    if (stored !== undefined) return this.#settleEncryption(checkUnchanged(stored, options), options);
     const others = (await clusterNames(this.#stateDirectory)).filter((name) => name !== this.name);
     const kept = new Set((await Promise.all(others.map((name) => this.#portsOf(name)))).flat());
-    const store = options.store ?? defaults.store;
+    const { store = defaults.store, encryptionProviderConfig } = options;
     checkStore(store, options);
     const etcd = store === "etcd" ? await this.#settleEtcd(options, kept) : undefined;
     const config: ClusterConfig = {
@@ -208,8 +209,22 @@ export class Cluster {
       port: await choosePort(options.port, kept),
       store,
       ...(etcd && { etcd }),
+      ...(encryptionProviderConfig !== undefined && { encryptionProviderConfig }),
       registryMirrors: options.registryMirrors ?? {},
     };
+    await checkEncryption(config);
+    await writeConfig(this.paths, config);
+    return config;
+  }
+
+  /** Unlike the rest it may be another one with each start of the control plane, so that keys can be replaced. @throws CommandFailure */
+  async #settleEncryption(stored: ClusterConfig, { encryptionProviderConfig: wanted }: UpOptions): Promise<ClusterConfig> {
+    const isChanged = wanted !== undefined && wanted !== stored.encryptionProviderConfig;
+    const config = isChanged ? { ...stored, encryptionProviderConfig: wanted } : stored;
+    await checkEncryption(config);
+    if (!isChanged) return config;
+    if ((await this.#processes.running()).has(controlPlane))
+      throw new CommandFailure(`cluster "${this.name}" runs with another --encryption-provider-config: "skiff down" first`);
     await writeConfig(this.paths, config);
     return config;
   }
@@ -343,6 +358,10 @@ export class Cluster {
   async #localNodes(): Promise<LocalNodes> {
     return LocalNodes.open({ clock: this.#clock, log: silentLogger, stateDirectory: this.paths.nodes });
   }
+}
+
+async function checkEncryption({ encryptionProviderConfig: file }: ClusterConfig): Promise<void> {
+  if (file !== undefined) await readEncryptionFile(file);
 }
 
 export function noSuchCluster(name: string): CommandFailure {

@@ -13,6 +13,7 @@ export interface UpOptions {
   readonly store?: ClusterConfig["store"];
   /** Of one that somebody else runs. */
   readonly etcd?: ExternalEtcd;
+  readonly encryptionProviderConfig?: string;
   readonly registryMirrors?: ClusterConfig["registryMirrors"];
   readonly kubeconfig: KubeconfigTarget;
   /** To look for programs in. */

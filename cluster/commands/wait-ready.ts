@@ -30,24 +30,36 @@ export async function waitForApi(options: {
 }): Promise<void> {
   const { port, ca, admin, clock, ended } = options;
   const deadline = clock.monotonic() + apiTimeoutMs;
-  while (!(await isReady(port, ca, admin))) {
+  for (;;) {
+    const answer = await readiness(port, ca, admin);
+    if (answer === "ok") return;
     const problem = await ended();
     if (problem !== undefined) throw new CommandFailure(problem);
     if (clock.monotonic() > deadline)
-      throw new CommandFailure(`the API server on port ${port} is not ready after ${apiTimeoutMs / 1000} s`);
+      throw new CommandFailure(
+        `the API server on port ${port} is not ready after ${apiTimeoutMs / 1000} s${failedChecks(answer)}`,
+      );
     await clock.sleep(15);
   }
 }
 
-function isReady(port: number, ca: string, admin: KeyPair): Promise<boolean> {
+/** What `/readyz` says; undefined when nobody answers. */
+function readiness(port: number, ca: string, admin: KeyPair): Promise<string | undefined> {
   return new Promise((resolve) => {
     const call = request({ host: "127.0.0.1", port, path: "/readyz", ca, ...admin, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => resolve(Buffer.concat(chunks).toString()));
+      response.on("error", () => resolve(undefined));
     });
-    call.on("error", () => resolve(false));
+    call.on("error", () => resolve(undefined));
     call.end();
   });
+}
+
+function failedChecks(answer = ""): string {
+  const failed = [...answer.matchAll(/^\[-\]\S+ failed: (.*)$/gm)].map(([, why = ""]) => why);
+  return failed.length === 0 ? "" : `: ${failed.join("; ")}`;
 }
 
 /** Resolves when a pod can be made in the namespace `default`: it needs the account that the controllers make there. @throws CommandFailure */

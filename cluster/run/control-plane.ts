@@ -4,6 +4,7 @@ import { systemRandom } from "#base/random";
 import { startControlPlane } from "../control-plane.ts";
 import { openPki } from "../pki/pki.ts";
 import { readConfig, type ClusterPaths } from "../state/cluster-config.ts";
+import { readEncryptionFile } from "../store/encryption-file.ts";
 import { openStore } from "../store/open-store.ts";
 import { aborted } from "./aborted.ts";
 import { enterClusterCgroup } from "./enter-cgroup.ts";
@@ -21,11 +22,14 @@ export async function runControlPlane(
   const config = await readConfig(paths);
   if (config === undefined) throw new Error(`there is no cluster in ${paths.root}`);
   if (config.nodes > 0) await enterClusterCgroup(paths, { clock: systemClock, log });
+  const { encryptionProviderConfig: file } = config;
+  const encryption = file === undefined ? {} : { encryption: await readEncryptionFile(file) };
   const { storage, checks, failed } = await openStore(config, paths, { clock: systemClock, random: systemRandom, log, signal });
   try {
     const pki = await openPki(paths.pki, systemClock, systemRandom);
     const listeners = ["127.0.0.1", ...addresses].map((address) => ({ address, port: config.port }));
-    const plane = await startControlPlane({ storage, checks, pki, listeners, clock: systemClock, random: systemRandom, log });
+    const shared = { clock: systemClock, random: systemRandom, log };
+    const plane = await startControlPlane({ storage, ...encryption, checks, pki, listeners, ...shared });
     log.info("the control plane is ready", { port: plane.port });
     try {
       await Promise.race([aborted(signal), plane.failed, ...(failed === undefined ? [] : [failed])]);

@@ -13,6 +13,8 @@ export interface ClusterConfig {
   readonly store: "embedded" | "memory" | "etcd";
   /** Only with that store. */
   readonly etcd?: EtcdConfig;
+  /** The file with the EncryptionConfiguration by which the store is written and read. May change from one start to the next. */
+  readonly encryptionProviderConfig?: string;
   /** Registry host → where to look first, e.g. `docker.io` → `["http://127.0.0.1:5000"]`. */
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
 }
