@@ -329,11 +329,14 @@ function smallest(steps: readonly Step[], known: KnownVersions): readonly Step[]
       if (prefixWithoutOrder(weaker, known) !== undefined) left = weaker;
     }
   }
-  // Whoever is sure to have been too late, or changed nothing that is looked at, is not part of the story.
+  // What is certain to have had nothing to do with it, or changed nothing that is looked at, is not part of the story. Of what nobody
+  // saw or was answered of, nothing is certain from then on.
+  const began = Math.min(...left.filter(({ completed }) => completed !== Infinity).map(({ invoked }) => invoked));
   for (const step of left) {
     if (!isWrite(step) || step.completed !== Infinity) continue;
+    const isUncertain = step.operation.outcome.type === "unknown" && known.likeness(step) !== undefined && step.invoked > began;
     const fewer = left.filter((each) => each !== step);
-    if (prefixWithoutOrder(fewer, known) !== undefined && !isNamed(step, fewer)) left = fewer;
+    if (!isUncertain && prefixWithoutOrder(fewer, known) !== undefined && !isNamed(step, fewer)) left = fewer;
   }
   return left;
 }

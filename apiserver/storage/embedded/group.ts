@@ -34,7 +34,10 @@ export class Group {
     this.#read = read;
   }
 
-  /** Rejects the request at once when its condition does not hold. */
+  /**
+   * Rejects the request at once when its condition does not hold; or with the others, when it is one of them that it does not hold
+   * after: a refusal says what is there, and what is not yet on the disk may never have been.
+   */
   decide(request: WriteRequest): void {
     try {
       switch (request.type) {
@@ -48,7 +51,11 @@ export class Group {
           this.#expire(request);
       }
     } catch (error) {
-      request.reject(error);
+      if (request.type !== "expire" && this.#after.has(request.key)) {
+        this.#outcomes.push({ succeed: () => request.reject(error), fail: request.reject });
+      } else {
+        request.reject(error);
+      }
     }
   }
 
