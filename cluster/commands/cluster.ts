@@ -27,7 +27,7 @@ import {
 } from "../state/cluster-config.ts";
 import type { EtcdConfig } from "../store/etcd-config.ts";
 import { readEncryptionFile } from "../store/encryption-file.ts";
-import { findEtcd, ownEtcdCommand } from "../store/own-etcd.ts";
+import { findEtcd, ownEtcd, ownEtcdCommand } from "../store/own-etcd.ts";
 import { settleStore, temporaryEtcd } from "../store/replace-store.ts";
 import { withStateLock } from "../state/state-lock.ts";
 import {
@@ -51,7 +51,6 @@ export interface ClusterStatus {
 const defaults = { nodes: 3, store: "embedded" } as const;
 export const controlPlane = "control-plane";
 const imageService = "image-service";
-export const ownEtcd = "etcd";
 
 /** One cluster on this machine, by its name: what the commands of the same names do. */
 export class Cluster {

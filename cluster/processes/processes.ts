@@ -37,9 +37,16 @@ export class Processes {
     return join(this.#paths.logs, `${name}.log`);
   }
 
-  /** Starts this program again as a process that outlives us. `launcher` comes before the command, e.g. to run it inside a node. */
-  async start(name: string, args: readonly string[], launcher: readonly string[] = []): Promise<void> {
-    await this.#spawn(name, [...launcher, process.execPath, join(packageRoot, "dist/main.js"), ...args]);
+  /**
+   * Starts this program again as a process that outlives us. `launcher` comes before the command, e.g. to run it inside a node;
+   * `nodeFlags` are for Node.js itself.
+   */
+  async start(
+    name: string,
+    args: readonly string[],
+    { launcher = [], nodeFlags = [] }: { launcher?: readonly string[]; nodeFlags?: readonly string[] } = {},
+  ): Promise<void> {
+    await this.#spawn(name, [...launcher, process.execPath, ...nodeFlags, join(packageRoot, "dist/main.js"), ...args]);
   }
 
   /** Starts another program as one of the cluster's processes, without our environment. */

@@ -7,6 +7,9 @@ import { findProgram } from "../local-nodes/missing-tools.ts";
 import { openPki, type Pki } from "../pki/pki.ts";
 import type { ClusterPaths } from "../state/cluster-config.ts";
 
+/** What its process is called among those of the cluster. */
+export const ownEtcd = "etcd";
+
 /** @throws CommandFailure when it is not installed */
 export function findEtcd(path: string): string {
   const program = findProgram("etcd", path);
