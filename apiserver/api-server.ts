@@ -113,11 +113,11 @@ export class ApiServer {
     }
   };
 
-  /** Whether there is such a kind. */
-  serves(target: Pick<ApiRequest, "group" | "version" | "resource">): boolean {
-    return (
-      this.registry.find(target.group, target.version, target.resource) !== undefined || this.#reviewFor(target) !== undefined
-    );
+  /** Whether there is such a kind, and such a part of it. */
+  serves(target: Pick<ApiRequest, "group" | "version" | "resource" | "subresource">): boolean {
+    const store = this.registry.find(target.group, target.version, target.resource);
+    const definition = store?.definition ?? this.#reviewFor(target)?.definition;
+    return definition !== undefined && (target.subresource === undefined || verbsOf(definition).has(pathOf(target)));
   }
 
   /** For what is served beside the API. @throws StatusError Unauthorized, Forbidden */
@@ -200,11 +200,15 @@ export class ApiServer {
 
 /** @throws StatusError NotFound, MethodNotAllowed */
 function checkServed({ resource, subresource, verb }: ApiRequest, definition: ServedDefinition): void {
-  const found = verbsOf(definition).get(subresource === undefined ? resource : `${resource}/${subresource}`);
+  const found = verbsOf(definition).get(pathOf({ resource, subresource }));
   if (found === undefined) throw noSuchResource();
   if (!found.includes(verb)) {
     throw new StatusError("MethodNotAllowed", `the server does not allow this method on the requested resource`, {});
   }
+}
+
+function pathOf({ resource, subresource }: Pick<ApiRequest, "resource"> & { readonly subresource?: string | undefined }): string {
+  return subresource === undefined ? resource : `${resource}/${subresource}`;
 }
 
 const knownVerbs = new WeakMap<ServedDefinition, ReadonlyMap<string, readonly string[]>>();

@@ -11,6 +11,7 @@ import { Deadlines } from "./deadlines.ts";
 import { impersonationOf } from "./impersonation-headers.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
+import type { RequestCounts } from "./request-counts.ts";
 import { readBody } from "./read-request.ts";
 import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts";
 import { isConnect, isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
@@ -32,7 +33,7 @@ interface Asked {
   readonly query: URLSearchParams;
   readonly credentials: Credentials;
   readonly isLong: boolean;
-  readonly labels: RequestLabels;
+  readonly counts: RequestCounts;
   readonly upgrade?: Readonly<Record<string, string>>;
 }
 
@@ -109,7 +110,7 @@ export class ApiDispatcher {
     try {
       if (this.#draining) throw goingError(response);
       asked = this.#asked(request, path, new URLSearchParams(queryText), connection !== undefined);
-      const { labels } = asked;
+      const { counts } = asked;
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
       if (connection !== undefined && answer.kind === "upgrade") {
@@ -118,13 +119,13 @@ export class ApiDispatcher {
       } else if (connection !== undefined && answer.kind === "watch" && isWebSocketRequest(request)) {
         response.detachSocket(connection.socket as Socket);
         code = 101;
-        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...this.#watchOptions(labels) });
+        await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...this.#watchOptions(counts) });
       } else {
         const gzip = acceptsGzip(request.headers["accept-encoding"]);
         await writeResponse(response, answer, {
           client: gone,
           gzip,
-          ...(answer.kind === "watch" && { watch: this.#watchOptions(labels) }),
+          ...(answer.kind === "watch" && { watch: this.#watchOptions(counts) }),
         });
       }
     } catch (error) {
@@ -137,7 +138,7 @@ export class ApiDispatcher {
       const refusal = server.failure(error);
       code = refusal.status;
       if (error instanceof StatusError && asked !== undefined && (code === 429 || code === 504)) {
-        metrics.terminated(asked.labels, code);
+        metrics.terminated(asked.counts.labels, code);
       }
       // What is left of a body that nobody reads would be taken for the next request.
       if (!request.complete) response.setHeader("connection", "close");
@@ -146,7 +147,7 @@ export class ApiDispatcher {
       this.#active--;
       if (code !== 0) {
         const tookMs = asked?.isLong === true ? undefined : clock.monotonic() - began;
-        metrics.answered(asked === undefined ? noLabels(request.method) : asked.labels, code, tookMs);
+        (asked?.counts ?? metrics.countsOf(noLabels(request.method))).answered(code, tookMs);
       }
     }
   }
@@ -163,14 +164,14 @@ export class ApiDispatcher {
       query,
       credentials: token !== undefined && credentials.kind === "anonymous" ? { kind: "bearer", token } : credentials,
       isLong: isLongRunning(verb, target),
-      labels: this.#labelsOf(target, verb, query),
+      counts: this.#options.metrics.countsOf(this.#labelsOf(target, verb, query)),
       ...(wantsUpgrade && { upgrade: upgradeHeaders(request) }),
     };
   }
 
-  #watchOptions(labels: RequestLabels): WatchOptions {
+  #watchOptions(counts: RequestCounts): WatchOptions {
     const { clock, metrics } = this.#options;
-    return { clock, sent: (events) => metrics.sent(labels, events), tooSlow: () => metrics.tooSlow(labels) };
+    return { clock, sent: (events) => counts.sent(events), tooSlow: () => metrics.tooSlow(counts.labels) };
   }
 
   async #answer(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {
@@ -186,7 +187,7 @@ export class ApiDispatcher {
   }
 
   async #longAnswer(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {
-    const leave = this.#options.metrics.longRunningBegan(asked.labels);
+    const leave = this.#options.metrics.longRunningBegan(asked.counts.labels);
     this.#longRunning.add(ended);
     const over = (): void => {
       this.#longRunning.delete(ended);

@@ -1,7 +1,8 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ApiRequest } from "#api/request";
 import type { ResourceStore } from "../registry/resource-store.ts";
 import type { InFlight } from "./in-flight.ts";
+import { histogramOf, RequestCounts } from "./request-counts.ts";
 
 export interface MetricsOptions {
   readonly version: { readonly major: string; readonly minor: string; readonly gitVersion: string; readonly platform: string };
@@ -19,13 +20,12 @@ export type RequestLabels = Pick<ApiRequest, "group" | "version" | "resource"> &
 
 const request = ["verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"] as const;
 const component = "apiserver";
-const seconds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 
 /** The API server's numbers under the names that upstream's dashboards ask for. */
 export class ApiMetrics {
   readonly #registry = new Registry();
+  readonly #counts = new Map<string, RequestCounts>();
   readonly #requests: Counter;
-  readonly #durations: Histogram;
   readonly #longRunning: Gauge;
   readonly #terminations: Counter;
   readonly #watchEvents: Counter;
@@ -47,13 +47,10 @@ export class ApiMetrics {
       labelNames: [...request, "code"],
       registers,
     });
-    this.#durations = new Histogram({
-      name: "apiserver_request_duration_seconds",
-      help: "Time from a request's arrival to the end of its answer; watches and other long-running requests are left out.",
-      labelNames: [...request],
-      buckets: seconds,
-      registers,
-    });
+    const name = "apiserver_request_duration_seconds";
+    const help = "Time from a request's arrival to the end of its answer; watches and other long-running requests are left out.";
+    const lines = () => [...this.#counts.values()].flatMap((counts) => counts.durations(name, component));
+    this.#registry.registerMetric(histogramOf(name, help, lines));
     this.#longRunning = new Gauge({
       name: "apiserver_longrunning_requests",
       help: "Watches, logs and the like that are open now.",
@@ -102,9 +99,15 @@ export class ApiMetrics {
     });
   }
 
-  answered(labels: RequestLabels, code: number, tookMs: number | undefined): void {
-    this.#requests.inc({ ...labels, component, code });
-    if (tookMs !== undefined) this.#durations.observe({ ...labels, component }, tookMs / 1000);
+  /** Where requests with these labels are counted. */
+  countsOf(labels: RequestLabels): RequestCounts {
+    const { verb, group, version, resource, subresource, scope, dry_run: dryRun } = labels;
+    const key = `${verb} ${group}/${version}/${resource}/${subresource} ${scope} ${dryRun}`;
+    const known = this.#counts.get(key);
+    if (known !== undefined) return known;
+    const counts = new RequestCounts(labels);
+    this.#counts.set(key, counts);
+    return counts;
   }
 
   terminated({ dry_run: _, ...labels }: RequestLabels, code: number): void {
@@ -118,10 +121,6 @@ export class ApiMetrics {
     return () => this.#longRunning.dec(all);
   }
 
-  sent({ group, version, resource }: RequestLabels, events: number): void {
-    this.#watchEvents.inc({ group, version, resource }, events);
-  }
-
   tooSlow({ group, version, resource }: RequestLabels): void {
     this.#slowWatchers.inc({ group, version, resource });
   }
@@ -132,6 +131,14 @@ export class ApiMetrics {
 
   /** In Prometheus' text format. */
   text(): Promise<string> {
+    for (const counts of this.#counts.values()) this.#book(counts);
     return this.#registry.metrics();
+  }
+
+  #book(counts: RequestCounts): void {
+    const { group, version, resource } = counts.labels;
+    const { answers, events } = counts.take();
+    for (const [code, count] of answers) this.#requests.inc({ ...counts.labels, component, code }, count);
+    if (events > 0) this.#watchEvents.inc({ group, version, resource }, events);
   }
 }

@@ -46,9 +46,10 @@ function parseDuration(text: string): number | undefined {
 }
 
 /** What `work` resolves to; once its time is up `ended` aborts and the answer is a Timeout, whatever `work` does then. */
-export function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, ended: Cancellation): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const leave = deadlines.set(ms, () => {
+export async function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, ended: Cancellation): Promise<T> {
+  let leave: () => void = () => undefined;
+  const late = new Promise<never>((_, reject) => {
+    leave = deadlines.set(ms, () => {
       const error = new StatusError(
         "Timeout",
         "Timeout: request did not complete within requested timeout - context deadline exceeded",
@@ -56,15 +57,10 @@ export function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, en
       ended.abort(error);
       reject(error);
     });
-    work.then(
-      (result) => {
-        leave();
-        resolve(result);
-      },
-      (error: unknown) => {
-        leave();
-        reject(error);
-      },
-    );
   });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    leave();
+  }
 }

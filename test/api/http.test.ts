@@ -130,6 +130,7 @@ describe.runIf(hasOwnServers)("HTTP", () => {
     test("count requests by what was asked and what came of it, under upstream's names", async () => {
       await api.request("GET", `${configMaps}/metered`);
       await api.request("GET", "/api/v1/nonsense/made-up");
+      await api.request("GET", `${configMaps}/metered/nonsense`);
       const { text } = await api.request("GET", "/metrics");
       expect(text).toMatch(
         /^apiserver_request_total\{verb="GET",group="",version="v1",resource="configmaps",subresource="",scope="resource",dry_run="",component="apiserver",code="404"\} 1$/m,
