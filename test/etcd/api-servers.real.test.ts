@@ -192,6 +192,24 @@ describe.skipIf(reason !== "")(`API servers on one etcd${reason && ` (skipped: $
     expect(await again()).toMatchObject({ type: "ADDED", object: { metadata: { name: "later" } } });
   });
 
+  it("that start again let watchers go on from their versions, or tell them 410 when these have left the log", async () => {
+    const before = await start({ servers: etcd.servers });
+    const { metadata: lost } = await before.client.create(configMaps, configMap("restart-1"));
+    const { metadata: kept } = await before.client.create(configMaps, configMap("restart-2"));
+    await before.client.delete(configMaps, { namespace, name: "restart-1" });
+    await before.close();
+    const after = await start({ servers: etcd.servers });
+    const both = watchFrom(after.client, lost.resourceVersion, stop.signal);
+    expect(await both()).toMatchObject({ type: "ADDED", object: { metadata: { name: "restart-2" } } });
+    expect(await both()).toMatchObject({ type: "DELETED", object: { metadata: { name: "restart-1" } } });
+    await after.storage.compact(Number(kept.resourceVersion));
+    await after.close();
+    const { client } = await start({ servers: etcd.servers });
+    await expect(watchFrom(client, lost.resourceVersion, stop.signal)()).rejects.toMatchObject({ reason: "Expired" });
+    const rest = watchFrom(client, kept.resourceVersion, stop.signal);
+    expect(await rest()).toMatchObject({ type: "DELETED", object: { metadata: { name: "restart-1" } } });
+  });
+
   it("answer 503 while etcd is out of reach, and serve again when it is back", async () => {
     const way = await TcpCut.to(etcd.servers[0]!);
     started.push(way);

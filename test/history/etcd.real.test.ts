@@ -19,11 +19,11 @@ const clock = systemClock;
 const faults = { lost: 0.005, unanswered: 0.01, overtaken: 0.01, slow: 0.02, dropped: 0.01 };
 
 describe.skipIf(reason !== "")(`two API servers on one etcd${reason && ` (skipped: ${reason})`}`, () => {
-  test("keep their promises to clients over HTTPS while it is killed, stopped, cut off from one of them and compacted", async () => {
+  test("keep their promises to clients over HTTPS while it is killed, stopped, cut off from one of them and compacted, and one of them starts again", async () => {
     for (const seed of seedsFrom(200, 1)) {
       const { history, troubles } = await exerciseEtcd(seed);
       expectKept(history, seed);
-      expect([...troubles].sort()).toEqual(["compacted", "cut", "killed", "stopped"]);
+      expect([...troubles].sort()).toEqual(["compacted", "cut", "killed", "restarted", "stopped"]);
       expect(history.segments.some(({ from, events }) => from > history.start && events.length > 0)).toBe(true);
     }
   }, 3_600_000);
@@ -65,7 +65,8 @@ async function startServer(name: string, etcd: string, pki: Pki): Promise<Starte
   };
 }
 
-type Trouble = "killed" | "stopped" | "cut" | "compacted";
+const allTroubles = ["killed", "stopped", "cut", "compacted", "restarted"] as const;
+type Trouble = (typeof allTroubles)[number];
 
 async function exerciseEtcd(seed: number): Promise<{ history: History; troubles: ReadonlySet<Trouble> }> {
   const random = seededRandom(seed);
@@ -78,19 +79,34 @@ async function exerciseEtcd(seed: number): Promise<{ history: History; troubles:
     closing.push(() => etcd.remove());
     const cut = await TcpCut.to(etcd.servers[0] ?? "");
     closing.push(() => cut.close());
-    const servers = [await startServer("direct", etcd.servers[0] ?? "", pki), await startServer("cut off", cut.url, pki)];
-    for (const server of servers) closing.push(() => server.close());
+    const servers = {
+      near: await startServer("near", etcd.servers[0] ?? "", pki),
+      far: await startServer("far", cut.url, pki),
+    };
+    closing.push(() => servers.near.close());
+    closing.push(() => servers.far.close());
     let ways = 0;
+    let starts = 0;
     const wayOf = (): FaultyWay => {
-      const server = servers[ways++ % servers.length];
-      if (server === undefined) throw new Error("there is no server");
-      const way = new HttpsWay({ ca: pki.ca, ...client }, () => server);
+      const which = ways++ % 2 === 0 ? "near" : "far";
+      const way = new HttpsWay({ ca: pki.ca, ...client }, () => servers[which]);
       closing.push(() => way.close());
       return new FaultyWay({ way, clock, random, faults: () => faults });
     };
+    const restart = async (): Promise<void> => {
+      await servers.near.close();
+      servers.near = await startServer(`near-${++starts}`, etcd.servers[0] ?? "", pki);
+    };
     const disturb = (exercised: Disturbed, signal: AbortSignal): Promise<void> =>
-      trouble({ etcd, cut, storage: servers[0]?.storage, random, troubles }, exercised, signal);
-    const history = await exercise({ clock, random, operations: 900, disturb, wayOf, mayStop: () => troubles.size === 4 });
+      trouble({ etcd, cut, storage: () => servers.near.storage, restart, random, troubles }, exercised, signal);
+    const history = await exercise({
+      clock,
+      random,
+      operations: 900,
+      disturb,
+      wayOf,
+      mayStop: () => troubles.size === allTroubles.length,
+    });
     return { history, troubles };
   } finally {
     for (const close of closing.reverse()) await close();
@@ -100,7 +116,9 @@ async function exerciseEtcd(seed: number): Promise<{ history: History; troubles:
 interface Troubled {
   readonly etcd: RealEtcd;
   readonly cut: TcpCut;
-  readonly storage: EtcdStorage | undefined;
+  readonly storage: () => EtcdStorage;
+  /** Ends one of the servers as SIGTERM does, and starts it again. */
+  readonly restart: () => Promise<void>;
   readonly random: Random;
   readonly troubles: Set<Trouble>;
 }
@@ -110,7 +128,7 @@ async function trouble(troubled: Troubled, exercised: Disturbed, signal: AbortSi
   const { random, troubles } = troubled;
   let left: Trouble[] = [];
   while (!signal.aborted) {
-    if (left.length === 0) left = ["killed", "stopped", "cut", "compacted"];
+    if (left.length === 0) left = [...allTroubles];
     const [next] = left.splice(Math.floor(random.float() * left.length), 1);
     if (next === undefined) continue;
     await clock.sleep(100 + random.float() * 500, signal).catch(() => undefined);
@@ -120,7 +138,7 @@ async function trouble(troubled: Troubled, exercised: Disturbed, signal: AbortSi
 }
 
 /** Ends with everything whole. */
-async function make(what: Trouble, { etcd, cut, storage, random }: Troubled, exercised: Disturbed): Promise<void> {
+async function make(what: Trouble, { etcd, cut, storage, restart, random }: Troubled, exercised: Disturbed): Promise<void> {
   switch (what) {
     case "killed":
       await etcd.kill();
@@ -139,12 +157,14 @@ async function make(what: Trouble, { etcd, cut, storage, random }: Troubled, exe
       await clock.sleep(random.float() ** 2 * 1_500);
       cut.mend();
       return;
+    case "restarted":
+      return restart();
     case "compacted": {
       const version = exercised.seen - Math.floor(random.float() ** 2 * 50);
       if (version < 1) return;
       exercised.compacting(version);
       try {
-        await storage?.compact(version);
+        await storage().compact(version);
       } catch (error) {
         if (!hasStorageReason(error, "Unavailable", "OutcomeUnknown")) throw error;
       }
