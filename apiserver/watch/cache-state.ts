@@ -31,12 +31,18 @@ export class CacheState {
   readonly objects = new OrderedMap<CachedObject>();
   readonly commits: ChangeLog<CachedCommit>;
   readonly #indexes: ReadonlyMap<string, ObjectIndex>;
+  #historyBytes = 0;
 
   constructor(revision: Revision, indexes: IndexFunctions) {
     this.commits = new ChangeLog(revision);
     this.#indexes = new Map(
       Object.entries(indexes).map(([name, valueOf]) => [name, new ObjectIndex(({ object }) => valueOf(object))]),
     );
+  }
+
+  /** What the objects of the history take as they are stored. */
+  get historyBytes(): number {
+    return this.#historyBytes;
   }
 
   load(entries: readonly Entry[]): void {
@@ -53,16 +59,26 @@ export class CacheState {
     });
     const commit = { revision, events, seenAt };
     this.commits.append(commit);
+    this.#historyBytes += bytesOf(commit);
     return commit;
   }
 
   /** The oldest commit leaves the history: nobody will be told of it. */
   forgetOldest(): void {
-    for (const { current, previous } of this.commits.oldest?.events ?? []) {
+    const { oldest } = this.commits;
+    if (oldest === undefined) return;
+    for (const { current, previous } of oldest.events) {
       current?.dropEvents();
       previous?.dropEvents();
     }
+    this.#historyBytes -= bytesOf(oldest);
     this.commits.forgetOldest();
+  }
+
+  /** The history up to this revision is not to be read any more. */
+  forget(revision: Revision): void {
+    while ((this.commits.oldest?.revision ?? Infinity) <= revision) this.forgetOldest();
+    this.commits.forget(revision);
   }
 
   /** By which marks a watcher of one value of an index knows that an event may be for it. */
@@ -84,4 +100,9 @@ export class CacheState {
     else if (previous !== undefined) this.objects.delete(previous.key);
     for (const index of this.#indexes.values()) index.replace(previous, current);
   }
+}
+
+/** What was there before is the current one of an earlier commit, or was the object for long. */
+function bytesOf({ events }: CachedCommit): number {
+  return events.reduce((sum, { current, previous }) => sum + ((current ?? previous)?.value.length ?? 0), 0);
 }

@@ -227,6 +227,40 @@ describe("WatchCache", () => {
   });
 });
 
+describe("WatchCache with large objects", () => {
+  it("keeps no more history than it may, but what it was told last, and reads the rest from the log", async () => {
+    const clock = new FakeClock();
+    const storage = new MemoryStorage({ clock, log });
+    const cache = new WatchCache({ storage, prefix, clock, log, historyBytes: 10_000 });
+    const stop = new AbortController();
+    await cache.start(stop.signal);
+    const start = cache.current;
+    const put = (name: string, bytes: number) =>
+      storage.put(`${prefix}a/${name}`, Buffer.from(JSON.stringify({ metadata: { name }, data: "x".repeat(bytes) })), 0);
+    const fast = cache.watchCached(prefix, start, stop.signal);
+    for (let turn = 0; turn < 20; turn++) {
+      const next = fast.next();
+      await put(`p${turn}`, 1_000);
+      await next;
+    }
+    await cache.freshen();
+    expect(() => cache.listAt(prefix, start)).toThrow("compacted");
+    expect(cache.listAt(prefix, cache.current - 5)).toHaveLength(15);
+    const next = fast.next();
+    const { revision } = await put("huge", 100_000);
+    expect(await next).toMatchObject({ done: false, value: { events: [{ revision }] } });
+    const seen: string[] = [];
+    for await (const batch of cache.watchCached(prefix, start, stop.signal)) {
+      if ("events" in batch) for (const { current } of batch.events) seen.push(current?.object.metadata.name ?? "");
+      if (seen.at(-1) === "huge") break;
+    }
+    expect(seen).toEqual([...Array.from({ length: 20 }, (_, turn) => `p${turn}`), "huge"]);
+    stop.abort();
+    await cache.close();
+    await storage.close();
+  });
+});
+
 describe("WatchCache whose storage forgot what it had not seen", () => {
   it("lists again, and tells its watchers that they must too", async () => {
     const clock = new FakeClock();

@@ -29,6 +29,8 @@ export interface WatchCacheOptions {
   readonly indexes?: IndexFunctions;
   /** The most commits kept for watchers and older lists, however young. */
   readonly historySize?: number;
+  /** The most that their objects may take as they are stored. */
+  readonly historyBytes?: number;
 }
 
 /** Objects that an index of the cache has at one value. */
@@ -53,6 +55,7 @@ export class WatchCache implements Storage {
   readonly #log: Logger;
   readonly #indexes: IndexFunctions;
   readonly #historySize: number;
+  readonly #historyBytes: number;
   readonly #closed = new AbortController();
   #state: CacheState;
   #followers = new Followers(0);
@@ -63,13 +66,22 @@ export class WatchCache implements Storage {
   #progressWanted = false;
   #following: Promise<void> | undefined;
 
-  constructor({ storage, prefix, clock, log, indexes = {}, historySize = 10_000 }: WatchCacheOptions) {
+  constructor({
+    storage,
+    prefix,
+    clock,
+    log,
+    indexes = {},
+    historySize = 10_000,
+    historyBytes = mostHistoryBytes,
+  }: WatchCacheOptions) {
     this.#storage = storage;
     this.#prefix = prefix;
     this.#clock = clock;
     this.#log = log;
     this.#indexes = indexes;
     this.#historySize = historySize;
+    this.#historyBytes = historyBytes;
     this.#state = new CacheState(0, indexes);
     this.#waiters = new RevisionWaiters(clock);
   }
@@ -326,7 +338,7 @@ export class WatchCache implements Storage {
   async compact(revision: Revision): Promise<void> {
     await this.#storage.compact(revision);
     await this.freshen();
-    this.#state.commits.forget(revision);
+    this.#state.forget(revision);
   }
 
   /** Ends the cache and its watchers; the storage stays open. */
@@ -387,13 +399,13 @@ export class WatchCache implements Storage {
     this.#waiters.reached(this.current);
   }
 
-  /** Five minutes of history, and never more than `historySize` commits. */
+  /** Five minutes of history, and never more than `historySize` commits or `historyBytes`. What has left it is in the storage's log. */
   #trim(): void {
     const { commits } = this.#state;
     const old = this.#clock.monotonic() - historyMs;
-    while (commits.length > this.#historySize || (commits.oldest !== undefined && commits.oldest.seenAt < old)) {
-      this.#state.forgetOldest();
-    }
+    const isTooMuch = (): boolean =>
+      commits.length > this.#historySize || (this.#state.historyBytes > this.#historyBytes && commits.length > 1);
+    while (isTooMuch() || (commits.oldest !== undefined && commits.oldest.seenAt < old)) this.#state.forgetOldest();
   }
 
   async #fillRetrying(signal: AbortSignal): Promise<void> {
@@ -430,6 +442,7 @@ export class WatchCache implements Storage {
   }
 }
 
+const mostHistoryBytes = 64 * 1024 * 1024;
 const pageSize = 500;
 const retryMs = 1000;
 const freshenTimeoutMs = 10_000;
