@@ -54,6 +54,20 @@ describe("a failure of etcd", () => {
     expect(isUnreachable(readError(new Error("3 INVALID_ARGUMENT: etcdserver: authentication failed")))).toBe(false);
   });
 
+  it.each([
+    [
+      "4 DEADLINE_EXCEEDED: Deadline exceeded after 2.000s,metadata filters: 0.001s,remote_addr=10.0.0.1:2379",
+      "Deadline exceeded after 2.000s",
+    ],
+    ["4 DEADLINE_EXCEEDED: Deadline exceeded after 10.0s,Waiting for LB pick", "Deadline exceeded after 10.0s"],
+    [
+      "14 UNAVAILABLE: etcdserver: request timed out, possibly due to previous leader failure",
+      "etcdserver: request timed out, possibly due to previous leader failure",
+    ],
+  ])("is told without what is nobody's business: %s", (text, message) => {
+    expect(failureOf(new Error(text)).message).toBe(message);
+  });
+
   it("is for want of space when etcd says so", () => {
     expect(isNoSpace(new Error("8 RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded"))).toBe(true);
   });

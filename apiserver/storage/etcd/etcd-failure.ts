@@ -28,6 +28,9 @@ const refusals = new Set(Object.values(grpc));
 /** What grpc-js says of requests that it could not hand to a connection. */
 const neverSent = /No connection established|Name resolution failed|Channel closed before call started|Waiting for LB pick/;
 
+/** What grpc-js adds of its inner life, and of addresses that are nobody's business: health checks repeat these words to anybody. */
+const whereItWas = /,(?:metadata filters|LB pick|Waiting for|remote_addr|name resolution).*$/s;
+
 /** `etcd3` keeps gRPC's code in the text alone: `14 UNAVAILABLE: …`. */
 export function failureOf(error: unknown): EtcdFailure {
   const text = error instanceof Error ? error.message : String(error);
@@ -35,7 +38,7 @@ export function failureOf(error: unknown): EtcdFailure {
   const code = number === undefined ? undefined : Number(number);
   const wasSent = !neverSent.test(details);
   const isAnswer = code !== undefined && refusals.has(code);
-  return { code, message: details, isRefused: !wasSent || isAnswer, isMembers: !isAnswer };
+  return { code, message: details.replace(whereItWas, ""), isRefused: !wasSent || isAnswer, isMembers: !isAnswer };
 }
 
 export function isLeaseNotFound(error: unknown): boolean {

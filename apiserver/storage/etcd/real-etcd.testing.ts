@@ -22,6 +22,10 @@ export interface EtcdFlags {
   /** Its listeners speak TLS, with these files of PEM. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly extra?: readonly string[];
+  /** Where it listens, if not on loopback. */
+  readonly address?: string;
+  /** Runs it, e.g. in another network namespace, and becomes it. */
+  readonly launcher?: readonly string[];
 }
 
 /** An etcd of its own on loopback, in a folder of its own, of one member or several. */
@@ -37,15 +41,16 @@ export class RealEtcd {
   static async start(count = 1, flags: EtcdFlags = {}): Promise<RealEtcd> {
     const folder = mkdtempSync(join(tmpdir(), "skiff-etcd-"));
     const ports = await freePorts(2 * count);
+    const { address = "127.0.0.1", launcher = [] } = flags;
     const scheme = flags.tls === undefined ? "http" : "https";
     const places = Array.from({ length: count }, (_, index) => ({
       name: `m${index}`,
-      client: `${scheme}://127.0.0.1:${ports[2 * index] ?? 0}`,
-      peer: `http://127.0.0.1:${ports[2 * index + 1] ?? 0}`,
+      client: `${scheme}://${address}:${ports[2 * index] ?? 0}`,
+      peer: `http://${address}:${ports[2 * index + 1] ?? 0}`,
     }));
     const cluster = places.map(({ name, peer }) => `${name}=${peer}`).join(",");
     const etcd = new RealEtcd(
-      places.map((place) => new Member(place.client, argumentsOf(place, join(folder, place.name), cluster, flags))),
+      places.map((place) => new Member(place.client, argumentsOf(place, join(folder, place.name), cluster, flags), launcher)),
       folder,
     );
     try {
@@ -100,18 +105,21 @@ export class RealEtcd {
 class Member {
   readonly url: string;
   readonly #args: readonly string[];
+  readonly #launcher: readonly string[];
   #child: ChildProcess | undefined;
   #output = "";
 
-  constructor(url: string, args: readonly string[]) {
+  constructor(url: string, args: readonly string[], launcher: readonly string[]) {
     this.url = url;
+    this.#launcher = launcher;
     this.#args = args;
   }
 
   async start(): Promise<void> {
     if (etcdBinary === undefined) throw new Error("there is no etcd");
     this.#output = "";
-    const child = spawn(etcdBinary, this.#args, { stdio: ["ignore", "ignore", "pipe"], env: {} });
+    const [program = etcdBinary, ...args] = [...this.#launcher, etcdBinary, ...this.#args];
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env: {} });
     child.stderr.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-5_000)));
     this.#child = child;
   }
