@@ -1,12 +1,6 @@
 import https from "node:https";
 import type { IncomingMessage } from "node:http";
-import { runApiServer } from "#apiserver/main";
-import { MemoryStorage } from "#apiserver/storage/memory/memory-storage";
-import type { ApiRequest, ApiResponse, Verb } from "#api/request";
-import { systemClock, type Clock } from "#base/clock";
-import { silentLogger } from "#base/logger";
-import { systemRandom } from "#base/random";
-import { memoryPki } from "#cluster/pki/pki";
+import { ask, client, pki, server, settledMemory, sleeps } from "./measured-server.ts";
 
 /**
  * Opens and closes many watchers, round after round, in a process of its own whose memory nobody else uses (`--expose-gc`). Says for
@@ -23,55 +17,6 @@ export interface Left {
 }
 
 const [inProcess = 0, overTls = 0, rounds = 0] = process.argv.slice(2).map(Number);
-const gc = (globalThis as { gc?: () => void }).gc ?? (() => undefined);
-
-/** The system's, and how many wait on it. */
-let sleeps = 0;
-const clock: Clock = {
-  ...systemClock,
-  sleep: (ms, signal) => {
-    sleeps++;
-    return systemClock.sleep(ms, signal).finally(() => sleeps--);
-  },
-};
-
-const shared = { clock, random: systemRandom, log: silentLogger };
-const storage = new MemoryStorage(shared);
-const pki = await memoryPki(systemClock, systemRandom);
-const tls = await pki.pair("server", { commonName: "kube-apiserver", use: "server", ipAddresses: ["127.0.0.1"] });
-const client = await pki.pair("admin", { commonName: "admin", organizations: ["system:masters"], use: "client" });
-const stop = new AbortController();
-const server = await runApiServer({
-  ...shared,
-  storage,
-  serviceAccountKey: await pki.signingKey("sa"),
-  serve: {
-    tls: { ...tls, clientCa: pki.ca },
-    listeners: [{ address: "127.0.0.1", port: 0 }],
-    advertise: "127.0.0.1:0",
-  },
-  checks: [],
-  signal: stop.signal,
-});
-
-const never = new AbortController().signal;
-
-function ask(verb: Verb, resource: string, rest: Partial<ApiRequest> = {}): Promise<ApiResponse> {
-  return server.handle({
-    verb,
-    group: "",
-    version: "v1",
-    resource,
-    query: new URLSearchParams(),
-    contentType: "application/json",
-    accept: "application/json",
-    credentials: { kind: "inProcess", user: "admin", groups: ["system:masters"] },
-    userAgent: "",
-    signal: never,
-    ...rest,
-  });
-}
-
 let writes = 0;
 const body = (): object => ({ metadata: { name: "c" }, data: { text: `${++writes}`.padEnd(1_000) } });
 
@@ -131,16 +76,10 @@ async function round(): Promise<number> {
 }
 
 async function left(events: number): Promise<Left> {
-  // What was given up is seen to be gone a little later, and its memory only then.
-  for (let turn = 0; turn < 5; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    gc();
-  }
-  const { heapUsed, external } = process.memoryUsage();
+  const memory = await settledMemory();
   const resources = process.getActiveResourcesInfo();
   return {
-    heap: heapUsed,
-    outside: external,
+    ...memory,
     timers: resources.filter((name) => name === "Timeout").length,
     sockets: resources.filter((name) => name.startsWith("TCPSocket") || name.startsWith("TLS")).length,
     sleeps,
