@@ -4,7 +4,7 @@ import type { Storage } from "#apiserver/storage/storage";
 import { CommandFailure } from "../failure.ts";
 import type { Processes } from "../processes/processes.ts";
 import type { ClusterConfig, ClusterPaths } from "../state/cluster-config.ts";
-import { openEtcd, type StoreDependencies } from "./open-store.ts";
+import { openEtcd, openStore, type StoreDependencies } from "./open-store.ts";
 import { findEtcd, ownEtcd, ownEtcdCommand } from "./own-etcd.ts";
 import { temporaryEtcd } from "./replace-store.ts";
 
@@ -30,7 +30,7 @@ export async function withOfflineStore<T>(
   if (config.store === "embedded") {
     return closing(await openEmbeddedStorage({ directory: paths.store, clock, log }), work);
   }
-  if (!isOwn || (await processes.running()).has(ownEtcd)) return closing(await openEtcd(config, paths, deps), work);
+  if (!isOwn || (await processes.running()).has(ownEtcd)) return closing((await openStore(config, paths, deps)).storage, work);
   return withTemporaryEtcd(config, paths, deps, work);
 }
 

@@ -58,6 +58,7 @@ export class EncryptedStorage implements Storage {
   }
 
   async isStale(key: string): Promise<boolean> {
+    if (this.#cipher.knowsOneWay) return false;
     const entry = await this.#storage.get(key);
     return entry !== undefined && this.#cipher.decrypt(key, entry.value).isStale;
   }

@@ -34,6 +34,11 @@ export class ValueCipher {
     );
   }
 
+  /** There is one way to write and to read: what can be read is as it would be written. */
+  get knowsOneWay(): boolean {
+    return this.#ways.length === 1;
+  }
+
   encrypt(storageKey: string, value: Uint8Array): Uint8Array {
     const [way] = this.#ways;
     if (way?.type !== "aesgcm") return value;
