@@ -23,7 +23,7 @@ export async function writeSnapshotFile(
   refuseExisting(file, force);
   const part = `${file}.part`;
   await rm(part, { force: true });
-  const handle = await open(part, "wx", 0o600);
+  const handle = await naming(file, open(part, "wx", 0o600));
   try {
     try {
       let written = 0;
@@ -59,8 +59,11 @@ async function naming<T>(file: string, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (hasStorageReason(error, "Corrupt")) throw new CommandFailure(`${file}: ${error.message}`, { cause: error });
-    if ((error as NodeJS.ErrnoException).code === "ENOENT")
-      throw new CommandFailure(`there is no file ${file}`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && !existsSync(dirname(file)))
+      throw new CommandFailure(`there is no folder ${dirname(file)}`, { cause: error });
+    if (code === "ENOENT") throw new CommandFailure(`there is no file ${file}`, { cause: error });
+    if (code === "EISDIR" || code === "ENOTDIR") throw new CommandFailure(`${file} is no file`, { cause: error });
     throw error;
   }
 }
