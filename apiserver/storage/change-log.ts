@@ -9,9 +9,18 @@ export class ChangeLog<R extends { readonly revision: Revision }> {
   /** How many at the front of `#records` are forgotten. */
   #forgotten = 0;
   #floor: Revision;
+  readonly #sizeOf: (record: R) => number;
+  #bytes = 0;
 
-  constructor(floor: Revision) {
+  /** `sizeOf` for those that want to know `bytes`. */
+  constructor(floor: Revision, sizeOf: (record: R) => number = () => 0) {
     this.#floor = floor;
+    this.#sizeOf = sizeOf;
+  }
+
+  /** Of all records together. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Every change after this revision is here. */
@@ -29,6 +38,7 @@ export class ChangeLog<R extends { readonly revision: Revision }> {
 
   append(record: R): void {
     this.#records.push(record);
+    this.#bytes += this.#sizeOf(record);
   }
 
   /** At most `limit` records after `revision`, in order. @throws StorageError Expired below the floor */
@@ -42,7 +52,9 @@ export class ChangeLog<R extends { readonly revision: Revision }> {
   forget(revision: Revision): void {
     if (revision <= this.#floor) return;
     this.#floor = revision;
-    this.#forgotten = this.#firstAfter(revision);
+    const kept = this.#firstAfter(revision);
+    for (let index = this.#forgotten; index < kept; index++) this.#bytes -= this.#sizeOf(this.#records[index] as R);
+    this.#forgotten = kept;
     if (this.#forgotten * 2 < this.#records.length) return;
     this.#records = this.#records.slice(this.#forgotten);
     this.#forgotten = 0;

@@ -23,6 +23,7 @@ import { flushFolders } from "./flush-folders.ts";
 import { Group, type WriteRequest } from "./group.ts";
 import { lockDirectory } from "./process-lock.ts";
 import { Room } from "./room.ts";
+import { SliceSize } from "./slice-size.ts";
 import { Tables, type Lease } from "./tables.ts";
 
 export interface EmbeddedStorageOptions {
@@ -69,6 +70,10 @@ const largestGroup = 512;
 /** So much is read without letting others run in between. */
 const pageOfCommits = 128;
 const pageOfEntries = 256;
+/** On the disk. Of what many writers leave in five minutes this may be less. */
+const mostHistoryBytes = 1024 ** 3;
+/** What expires together is deleted by so many at a time, between which others write. */
+const mostExpiring = 128;
 /** Recent commits that need not be read from the disk. */
 const recentCommits = 1024;
 
@@ -89,6 +94,10 @@ export class EmbeddedStorage implements Storage {
   /** Under way: what they have not caught up with is not to be compacted. */
   readonly #dumps = new Set<Reading>();
   #floor: Revision;
+  /** The log begins behind this one. */
+  #forgotten: Revision;
+  readonly #slice = new SliceSize();
+  readonly #compactions: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #queue: WriteRequest[] = [];
   /** Being written: lmdb may show these already, readers must not. */
   #inFlight: Group | undefined;
@@ -107,13 +116,15 @@ export class EmbeddedStorage implements Storage {
     this.#clock = clock;
     this.#log = log;
     this.#floor = tables.compacted;
+    this.#forgotten = tables.forgotten;
     this.#recent = new ChangeLog(tables.revision);
     this.#followers = new Followers(tables.revision);
     for (const [key, revision] of tables.revisions()) this.#index.set(key, revision);
     this.#expiries = this.#loadLeases();
     const { signal } = this.#closed;
     void this.#expiries.run(signal, (keys) => this.#expire(keys));
-    void keepHistory(this, { clock, log, signal });
+    const history = { floor: () => this.#forgotten, bytes: () => tables.logBytes(), mostBytes: mostHistoryBytes };
+    void keepHistory(this, { clock, log, signal, history });
   }
 
   /** What keeps it from writing at present. */
@@ -185,8 +196,10 @@ export class EmbeddedStorage implements Storage {
     const revision = Math.min(upTo, ...Array.from(this.#dumps, (reading) => reading.upTo));
     if (revision <= this.#floor) return;
     this.#floor = revision;
-    await this.#tables.setCompacted(revision);
-    while (!this.#closed.signal.aborted && (await this.#tables.forget(revision, 1000)));
+    await new Promise<void>((resolve, reject) => {
+      this.#compactions.push({ resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
   }
 
   async close(): Promise<void> {
@@ -269,13 +282,37 @@ export class EmbeddedStorage implements Storage {
   async #writeAll(): Promise<void> {
     // Requests of the same turn belong to the same group.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#compactions.length > 0) {
       const group = new Group(this.#followers.revision, (key) => this.#entry(key));
       for (const request of this.#queue.splice(0, largestGroup)) group.decide(request);
       if (group.writes.length > 0) await this.#write(group);
+      // Writers and what is forgotten take turns, so that neither waits for more than one transaction of the other.
+      if (this.#compactions.length > 0) await this.#forget(group.writes.length);
     }
     // In the same turn as the look at the queue, so that a request that comes now starts anew.
     this.#writing = undefined;
+  }
+
+  /** A slice of what lies below the floor: no fewer than come in meanwhile, or the log would grow. */
+  async #forget(written: number): Promise<void> {
+    const finish = (): void => this.#compactions.splice(0).forEach(({ resolve }) => resolve());
+    if (this.#failure !== undefined || this.#closed.signal.aborted) {
+      finish();
+      return;
+    }
+    const first = this.#forgotten + 1;
+    const last = Math.min(this.#floor, this.#forgotten + Math.max(this.#slice.size, 2 * written));
+    const began = this.#clock.monotonic();
+    try {
+      await this.#tables.forget(first, last, this.#floor);
+    } catch (error) {
+      const failure = this.#writeFailed(error, 0);
+      for (const { reject } of this.#compactions.splice(0)) reject(failure);
+      return;
+    }
+    this.#slice.took(this.#clock.monotonic() - began);
+    this.#forgotten = Math.max(last, this.#forgotten);
+    if (this.#forgotten >= this.#floor) finish();
   }
 
   async #write(group: Group): Promise<void> {
@@ -283,7 +320,7 @@ export class EmbeddedStorage implements Storage {
     try {
       await this.#tables.write(group.writes);
     } catch (error) {
-      group.fail(this.#writeFailed(error, group));
+      group.fail(this.#writeFailed(error, group.bytes));
       return;
     } finally {
       this.#inFlight = undefined;
@@ -305,10 +342,10 @@ export class EmbeddedStorage implements Storage {
   }
 
   /** A transaction that found no room left nothing behind, and later ones may fit. After any other failure only the disk knows. */
-  #writeFailed(cause: unknown, group: Group): StorageError {
+  #writeFailed(cause: unknown, bytes: number): StorageError {
     const revision = this.#followers.revision;
     if (isNoSpace(cause, this.#tables.freeBytes()) && this.#tables.canWrite() && this.#tables.rereadRevision() === revision) {
-      this.#room.lacked(group.bytes);
+      this.#room.lacked(bytes);
       return new StorageError("NoSpace", "there is no space left on its disk; nothing can be written, reads go on", { cause });
     }
     this.#failure = new StorageError(
@@ -334,6 +371,12 @@ export class EmbeddedStorage implements Storage {
   }
 
   async #expire(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length && !this.#closed.signal.aborted; at += mostExpiring) {
+      await this.#expireSome(keys.slice(at, at + mostExpiring));
+    }
+  }
+
+  async #expireSome(keys: readonly string[]): Promise<void> {
     const revisions = new Map(keys.map((key) => [key, this.#index.get(key)]));
     await new Promise<void>((resolve) => {
       const reject = (error: unknown) => {

@@ -55,6 +55,7 @@ export class Tables {
         eventTurnBatching: false,
         noSubdir: true,
         encoding: "binary",
+        ...freeSpace,
         ...settings,
       });
       const table = <K extends string | number>(name: string) => this.#root.openDB<Buffer, K>({ name, encoding: "binary" });
@@ -152,15 +153,26 @@ export class Tables {
     });
   }
 
-  async setCompacted(revision: Revision): Promise<void> {
-    await this.#transact((operations) => operations.push(this.#meta.put("compacted", double(revision))));
+  /** The log begins behind this revision. */
+  get forgotten(): Revision {
+    const [first] = this.#log.getKeys({ limit: 1 });
+    return first === undefined ? this.revision : first - 1;
   }
 
-  /** Forgets some commits up to `revision`. @returns whether there may be more. */
-  async forget(revision: Revision, limit: number): Promise<boolean> {
-    const old = Array.from(this.#log.getKeys({ end: revision + 1, limit }));
-    await this.#transact((operations) => operations.push(...old.map((key) => this.#log.remove(key))));
-    return old.length === limit;
+  /** Removes these commits from the log, and notes up to where none is to be read. */
+  async forget(first: Revision, last: Revision, compacted: Revision): Promise<void> {
+    await this.#transact((operations) => {
+      for (let revision = first; revision <= last; revision++) operations.push(this.#log.remove(revision));
+      operations.push(this.#meta.put("compacted", double(compacted)));
+    });
+  }
+
+  /** What the log takes on the disk. */
+  logBytes(): number {
+    const stats = this.#log.getStats() as Readonly<
+      Record<"pageSize" | "treeBranchPageCount" | "treeLeafPageCount" | "overflowPages", number>
+    >;
+    return stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages);
   }
 
   /** What is left for this user where the store lies. */
@@ -208,6 +220,13 @@ export class Tables {
     if (last === undefined && this.revision > this.compacted) throw corrupt(directory, "has lost its log");
   }
 }
+
+/**
+ * How many of the file's free pages lmdb has in its hands. It keeps them in one sorted list: with its own default of 50,000 a
+ * single write took half a second some time after a large log had been compacted. With much fewer than these the file grows,
+ * because what is written finds no gap of its size among them.
+ */
+const freeSpace = { maxFreeSpaceToLoad: 4000, maxFreeSpaceToRetain: 8000 };
 
 const format = "skiff.1";
 

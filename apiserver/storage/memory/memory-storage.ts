@@ -23,7 +23,7 @@ import { emptyStoreRevision, matching, type Commit } from "../commit.ts";
 /** Forgets everything when the process ends. For tests, and the yardstick for the others: every step is visible at once. */
 export class MemoryStorage implements Storage {
   readonly #entries = new OrderedMap<Entry>();
-  readonly #commits = new ChangeLog<Commit>(emptyStoreRevision);
+  readonly #commits = new ChangeLog<Commit>(emptyStoreRevision, bytesOf);
   readonly #followers = new Followers(emptyStoreRevision);
   readonly #expiries: ExpiryQueue;
   readonly #closed = new AbortController();
@@ -31,7 +31,9 @@ export class MemoryStorage implements Storage {
   constructor({ clock, log }: { clock: Clock; log: Logger }) {
     this.#expiries = new ExpiryQueue(clock);
     void this.#expiries.run(this.#closed.signal, async (keys) => this.#expire(keys));
-    void keepHistory(this, { clock, log, signal: this.#closed.signal });
+    const commits = this.#commits;
+    const history = { floor: () => commits.floor, bytes: () => commits.bytes, mostBytes: mostHistoryBytes };
+    void keepHistory(this, { clock, log, signal: this.#closed.signal, history });
   }
 
   async revision(): Promise<Revision> {
@@ -135,6 +137,13 @@ export class MemoryStorage implements Storage {
   #throwIfClosed(): void {
     if (this.#closed.signal.aborted) throw new StorageError("Unavailable", "the store is closed");
   }
+}
+
+const mostHistoryBytes = 256 * 1024 ** 2;
+
+/** What only the log keeps in memory: the values that were replaced. */
+function bytesOf({ changes }: Commit): number {
+  return changes.reduce((sum, { previous }) => sum + (previous?.value.length ?? 0), 0);
 }
 
 async function* inOnePage(entries: readonly DumpedEntry[]): AsyncGenerator<readonly DumpedEntry[]> {
