@@ -9,7 +9,7 @@ import type { Readable, Writable } from "node:stream";
 import { build } from "esbuild";
 import { systemClock } from "#base/clock";
 import { packageRoot } from "#base/package-root";
-import { systemRandom } from "#base/random";
+import { systemRandom, type Random } from "#base/random";
 import { memoryPki } from "#cluster/pki/pki";
 
 export interface ClientCredentials {
@@ -18,10 +18,24 @@ export interface ClientCredentials {
   readonly key: string;
 }
 
+/** What befalls the store's file besides the death of its process. */
+export interface Disk {
+  /** For the process that writes to the store in `directory`. */
+  environment(directory: string): Readonly<Record<string, string>>;
+  /** Takes from the store what the disk loses. */
+  cutPower(directory: string, pid: number, roll: () => number): void;
+}
+
+export interface ServerOptions {
+  readonly random: Random;
+  readonly disk?: Disk;
+}
+
 /** An API server on an embedded store, in a process of its own that is killed and started again on the same folder. */
 export class ServerProcess {
   readonly #folder: string;
   readonly #program: string;
+  readonly #options: ServerOptions;
   readonly credentials: ClientCredentials;
   /** Loads its code while the one before it serves, so that it can take over at once. */
   #next: Child;
@@ -29,18 +43,19 @@ export class ServerProcess {
   #starts = 0;
   #port = 0;
 
-  private constructor(folder: string, program: string, credentials: ClientCredentials) {
+  private constructor(folder: string, program: string, credentials: ClientCredentials, options: ServerOptions) {
     this.#folder = folder;
     this.#program = program;
+    this.#options = options;
     this.credentials = credentials;
-    this.#next = new Child(program, folder);
+    this.#next = this.#load();
   }
 
-  static async start(): Promise<ServerProcess> {
+  static async start(options: ServerOptions): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), "skiff-history-"));
     try {
       const [program, credentials] = await Promise.all([bundle(folder), writePki(folder)]);
-      const server = new ServerProcess(folder, program, credentials);
+      const server = new ServerProcess(folder, program, credentials, options);
       await server.restart();
       return server;
     } catch (error) {
@@ -57,23 +72,31 @@ export class ServerProcess {
     return this.#port;
   }
 
-  get pid(): number {
-    return this.#current?.pid ?? 0;
-  }
-
   async kill(): Promise<void> {
-    await this.#current?.kill();
+    const child = this.#current;
     this.#current = undefined;
+    if (child === undefined) return;
+    await child.kill();
+    const { disk, random } = this.#options;
+    disk?.cutPower(this.#store, child.pid, () => random.float());
   }
 
   async restart(): Promise<void> {
     await this.kill();
     const child = this.#next;
-    this.#next = new Child(this.#program, this.#folder);
+    this.#next = this.#load();
     this.#current = child;
     await child.line();
     this.#port = Number(await child.ask("open"));
     this.#starts++;
+  }
+
+  get #store(): string {
+    return join(this.#folder, "store");
+  }
+
+  #load(): Child {
+    return new Child(this.#program, this.#folder, this.#options.disk?.environment(this.#store) ?? {});
   }
 
   async compact(version: number): Promise<void> {
@@ -92,8 +115,9 @@ class Child {
   readonly #ended: Promise<unknown>;
   #errors = "";
 
-  constructor(program: string, folder: string) {
-    this.#child = spawn(process.execPath, [program, folder], { cwd: packageRoot, stdio: ["pipe", "pipe", "pipe"] });
+  constructor(program: string, folder: string, environment: Readonly<Record<string, string>>) {
+    const env = { ...process.env, ...environment };
+    this.#child = spawn(process.execPath, [program, folder], { cwd: packageRoot, env, stdio: ["pipe", "pipe", "pipe"] });
     this.#child.stdin.on("error", () => undefined);
     this.#child.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
