@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -87,5 +87,14 @@ describe.skipIf(whyNot !== "")(`a control plane whose disk fails${whyNot && ` ($
     disk.mend("flush");
     expect((await up()).code).toBe(0);
     expect(await kubectl.do(["get", "configmaps", "-o", "name"])).toContain("configmap/kept");
+  });
+
+  it("says what to do when its file has been cut off", async () => {
+    await succeed([join(packageRoot, "skiff"), "down", "--name", cluster.name, "--state-dir", state]);
+    const data = join(state, cluster.name, "store/data");
+    await truncate(data, Math.floor((await stat(data)).size / 3));
+    const { code, stderr } = await up();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the store in .* is damaged: it ends after \d+ bytes.*skiff snapshot restore FILE/);
   });
 });
