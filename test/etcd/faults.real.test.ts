@@ -30,7 +30,17 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
   let load: Promise<unknown>;
   let watching: Promise<unknown>;
 
-  const ports = (): number[] => etcd.servers.map((url) => Number(new URL(url).port));
+  const all = [0, 1, 2];
+  const others = (index: number): string[] => network.hosts.filter((_, other) => other !== index).map(({ address }) => address);
+  /** The member that is asked to write. */
+  const inUse = (): Promise<number> =>
+    eventually("a member to be in use", async () => {
+      const before = await Promise.all(etcd.servers.map(transactions));
+      await systemClock.sleep(200);
+      const after = await Promise.all(etcd.servers.map(transactions));
+      const busy = all.filter((index) => after[index]! > before[index]! + 5);
+      return busy.length === 1 && { index: busy[0]! };
+    }).then(({ index }) => index);
   const shown = (): number => watchers[0]!.length;
   /** Of a health path, whatever it answers. */
   const health = async (path: string): Promise<string> => {
@@ -50,8 +60,8 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
   };
 
   beforeAll(async () => {
-    network = await FarNetwork.make();
-    etcd = await RealEtcd.start(3, network);
+    network = await FarNetwork.make(3);
+    etcd = await RealEtcd.start(3, { places: network.hosts });
     cluster = await TestCluster.create("e2e-etcd-faults");
     await cluster.up("--nodes", "0", "--store", "etcd", "--etcd-servers", etcd.servers.join(","));
     pid = await cluster.pidOf("control-plane");
@@ -79,7 +89,7 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
 
   it("goes over to another member when the packets to its own are lost", async () => {
     const began = systemClock.monotonic();
-    await network.cut(ports().slice(0, 1));
+    await network.cut(await inUse(), [network.here]);
     await systemClock.sleep(500);
     await writesGoOn();
     console.log(`writes went on after ${Math.round(systemClock.monotonic() - began)} ms`);
@@ -88,17 +98,34 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
     await network.mend();
   });
 
+  it("goes over to another member when its own is cut off from the others", async () => {
+    const own = await inUse();
+    const began = systemClock.monotonic();
+    await network.cut(own, others(own));
+    await systemClock.sleep(500);
+    await writesGoOn();
+    console.log(`writes went on after ${Math.round(systemClock.monotonic() - began)} ms`);
+    expect(systemClock.monotonic() - began).toBeLessThan(20_000);
+    await ready();
+    await network.mend();
+  });
+
   it("says that it cannot reach any, is ready again when it can, and tells who missed what was compacted meanwhile", async () => {
     const lists = watchers.map((seen) => seen.filter(({ type }) => type === "LISTED").length);
-    await network.cut(ports());
+    for (const index of all) await network.cut(index, [network.here]);
     const words = await eventually("it to say so", async () => {
       const text = await health("/readyz");
       return text.includes("[-]etcd failed: ") && text;
     });
     expect(words).toMatch(/\[-\]etcd failed: Deadline exceeded after \d+\.\d+s\n\[-\]etcd-readiness failed: /);
     expect(await health("/readyz/etcd")).toMatch(/^internal server error: /);
-    await succeed([...network.launcher, process.execPath, "-e", writeAndCompact(etcd.servers[0]!)], { cwd: packageRoot });
-    await systemClock.sleep(2_000);
+    await succeed([...network.hosts[0]!.launcher, process.execPath, "-e", writeAndCompact(etcd.servers[0]!)], {
+      cwd: packageRoot,
+    });
+    // Or else what was under way when the wires were cut arrives after all.
+    await Promise.all(all.map((index) => etcd.kill(index)));
+    await Promise.all(all.map((index) => etcd.restart(index)));
+    await etcd.whenReady();
     await network.mend();
     await ready();
     await writesGoOn();
@@ -109,12 +136,12 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
 
   it("waits for all three to wake up", async () => {
     const began = systemClock.monotonic();
-    for (const index of [0, 1, 2]) etcd.signal("SIGSTOP", index);
+    for (const index of all) etcd.signal("SIGSTOP", index);
     try {
       await eventually("it to say so", async () => (await health("/readyz")).includes("[-]etcd failed: "));
       await systemClock.sleep(Math.max(0, 5_000 - (systemClock.monotonic() - began)));
     } finally {
-      for (const index of [0, 1, 2]) etcd.signal("SIGCONT", index);
+      for (const index of all) etcd.signal("SIGCONT", index);
     }
     await ready();
     await writesGoOn();
@@ -160,6 +187,12 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
     process.kill(pid, 0);
   });
 });
+
+/** How many a member has been asked for. */
+async function transactions(server: string): Promise<number> {
+  const text = await (await fetch(`${server}/metrics`)).text();
+  return Number(/^grpc_server_started_total\{grpc_method="Txn",grpc_service="etcdserverpb.KV".*\} (\S+)$/m.exec(text)?.[1]);
+}
 
 /** Another server of this etcd: writes something and compacts up to there. */
 function writeAndCompact(server: string): string {

@@ -22,11 +22,17 @@ export interface EtcdFlags {
   /** Its listeners speak TLS, with these files of PEM. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly extra?: readonly string[];
-  /** Where it listens, if not on loopback. */
-  readonly address?: string;
-  /** Runs it, e.g. in another network namespace, and becomes it. */
-  readonly launcher?: readonly string[];
+  /** Where each member is, if not on loopback. */
+  readonly places?: readonly EtcdPlace[];
 }
+
+export interface EtcdPlace {
+  readonly address: string;
+  /** Runs a program there, in another network namespace say, and becomes it. */
+  readonly launcher: readonly string[];
+}
+
+const here: EtcdPlace = { address: "127.0.0.1", launcher: [] };
 
 /** An etcd of its own on loopback, in a folder of its own, of one member or several. */
 export class RealEtcd {
@@ -41,16 +47,17 @@ export class RealEtcd {
   static async start(count = 1, flags: EtcdFlags = {}): Promise<RealEtcd> {
     const folder = mkdtempSync(join(tmpdir(), "skiff-etcd-"));
     const ports = await freePorts(2 * count);
-    const { address = "127.0.0.1", launcher = [] } = flags;
     const scheme = flags.tls === undefined ? "http" : "https";
-    const places = Array.from({ length: count }, (_, index) => ({
-      name: `m${index}`,
-      client: `${scheme}://${address}:${ports[2 * index] ?? 0}`,
-      peer: `http://${address}:${ports[2 * index + 1] ?? 0}`,
-    }));
+    const places = Array.from({ length: count }, (_, index) => {
+      const { address, launcher } = flags.places?.[index] ?? here;
+      const client = `${scheme}://${address}:${ports[2 * index] ?? 0}`;
+      return { name: `m${index}`, client, peer: `http://${address}:${ports[2 * index + 1] ?? 0}`, launcher };
+    });
     const cluster = places.map(({ name, peer }) => `${name}=${peer}`).join(",");
     const etcd = new RealEtcd(
-      places.map((place) => new Member(place.client, argumentsOf(place, join(folder, place.name), cluster, flags), launcher)),
+      places.map(
+        (place) => new Member(place.client, argumentsOf(place, join(folder, place.name), cluster, flags), place.launcher),
+      ),
       folder,
     );
     try {
