@@ -2,8 +2,7 @@ import type { Clock } from "#base/clock";
 import type { DumpedEntry, Entry } from "./storage.ts";
 
 /**
- * Which keys expire when. Deadlines are rounded up to whole seconds, so that what was written together goes together, at one
- * revision.
+ * Which keys expire when. Deadlines are rounded up to whole seconds, so that what was written together goes together.
  */
 export class ExpiryQueue {
   readonly #clock: Clock;

@@ -38,7 +38,7 @@ export interface Change {
   readonly previous?: Entry;
 }
 
-/** All changes of one revision (an expiry may delete many keys at one), or word that nothing up to `progress` is missing. */
+/** All changes of one revision (what expires together etcd deletes at one), or word that nothing up to `progress` is missing. */
 export type WatchBatch = { readonly revision: Revision; readonly changes: readonly Change[] } | { readonly progress: Revision };
 
 /**

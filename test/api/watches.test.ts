@@ -211,4 +211,24 @@ describe.runIf(hasOwnServers)("watches that last", () => {
     expect(await end).toBeUndefined();
     await api.close();
   });
+
+  test("tell of what expires together one by one, so that who is cut off in between misses nothing", async () => {
+    const clock = new FakeClock();
+    const api = await startInProcess({ clock });
+    const events = "/api/v1/namespaces/default/events";
+    const involvedObject = { kind: "Pod", namespace: "default", name: "p" };
+    for (const name of ["a", "b", "c"])
+      await must(api.request("POST", events, { body: { metadata: { name }, involvedObject, reason: "Tried" } }));
+    const from = String((await api.request("GET", events)).body.metadata.resourceVersion);
+    const watching = await api.watch(`${events}?watch=true&timeoutSeconds=7200&resourceVersion=${from}`);
+    const first = watching.next();
+    await clock.advance(3_601_000);
+    const gone = await first;
+    expect(gone).toMatchObject({ type: "DELETED", object: { metadata: { name: "a" } } });
+    watching.stop();
+    const again = await api.watch(`${events}?watch=true&resourceVersion=${String(gone?.object.metadata.resourceVersion)}`);
+    expect([await again.next(), await again.next()].map((event) => String(event?.object.metadata.name))).toEqual(["b", "c"]);
+    again.stop();
+    await api.close();
+  });
 });

@@ -13,7 +13,7 @@ export type WriteRequest = { readonly reject: (error: unknown) => void } & (
       readonly resolve: (entry: Entry) => void;
     }
   | { readonly type: "delete"; readonly key: string; readonly expected: Revision; readonly resolve: (revision: Revision) => void }
-  /** Deletes what is still at the given revisions, all at one revision. */
+  /** Deletes what is still at the given revisions. */
   | { readonly type: "expire"; readonly revisions: ReadonlyMap<string, Revision | undefined>; readonly resolve: () => void }
 );
 
@@ -98,6 +98,7 @@ export class Group {
     this.#outcomes.push({ succeed: () => request.resolve(revision), fail: request.reject });
   }
 
+  /** Each at a revision of its own: who watches and is cut off between two of them could not say otherwise which it has seen. */
   #expire(request: Extract<WriteRequest, { type: "expire" }>): void {
     const entries = [...request.revisions]
       .map(([key, revision]) => ({ entry: this.#current(key), revision }))
@@ -106,10 +107,7 @@ export class Group {
       request.resolve();
       return;
     }
-    this.#add(
-      entries.map((previous) => ({ key: previous.key, previous })),
-      new Map(entries.map(({ key }) => [key, undefined])),
-    );
+    for (const previous of entries) this.#add([{ key: previous.key, previous }], new Map([[previous.key, undefined]]));
     this.#outcomes.push({ succeed: request.resolve, fail: request.reject });
   }
 

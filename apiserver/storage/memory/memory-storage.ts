@@ -82,7 +82,7 @@ export class MemoryStorage implements Storage {
     this.#throwIfClosed();
     const previous = this.#entries.get(key);
     checkDeletable(key, previous?.revision, expected);
-    return this.#remove(previous === undefined ? [] : [previous]);
+    return this.#remove(key, previous);
   }
 
   async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchBatch> {
@@ -115,16 +115,18 @@ export class MemoryStorage implements Storage {
     return overlay;
   }
 
+  /** Each at a revision of its own: who watches and is cut off between two of them could not say otherwise which it has seen. */
   #expire(keys: readonly string[]): void {
-    this.#remove(keys.map((key) => this.#entries.get(key)).filter((entry) => entry !== undefined));
+    for (const key of keys) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) this.#remove(key, entry);
+    }
   }
 
-  #remove(entries: readonly Entry[]): Revision {
-    for (const { key } of entries) {
-      this.#expiries.clear(key);
-      this.#entries.delete(key);
-    }
-    return this.#commit(entries.map((previous) => ({ key: previous.key, previous })));
+  #remove(key: string, previous: Entry | undefined): Revision {
+    this.#expiries.clear(key);
+    this.#entries.delete(key);
+    return this.#commit([{ key, ...(previous && { previous }) }]);
   }
 
   #commit(changes: readonly Change[]): Revision {
