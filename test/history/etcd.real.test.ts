@@ -102,7 +102,7 @@ async function exerciseEtcd(seed: number): Promise<{ history: History; troubles:
     const history = await exercise({
       clock,
       random,
-      operations: 900,
+      operations: 400,
       disturb,
       wayOf,
       mayStop: () => troubles.size === allTroubles.length,
@@ -147,9 +147,9 @@ async function make(what: Trouble, { etcd, cut, storage, restart, random }: Trou
       await etcd.whenReady();
       return;
     case "stopped":
-      // Longer than a server waits for an answer, half of the time.
+      // Now and then longer than a server waits for an answer.
       etcd.signal("SIGSTOP");
-      await clock.sleep(500 + random.float() * 4_000);
+      await clock.sleep(500 + random.float() ** 3 * 5_000);
       etcd.signal("SIGCONT");
       return;
     case "cut":

@@ -26,7 +26,7 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
     };
     const seeds = seedsFrom(300, 1);
     for (const seed of seeds) {
-      const { history, kills } = await exerciseEmbedded(seed, { disk: losing, operations: 1_500, clients: 40 });
+      const { history, kills } = await exerciseEmbedded(seed, { disk: losing, operations: 800, clients: 40 });
       expectKept(history, seed);
       expect(kills).toBeGreaterThan(1);
     }
