@@ -10,6 +10,7 @@ import { keepHistory } from "../keep-history.ts";
 import { OrderedMap } from "../ordered-map.ts";
 import { extendOverlay, rewoundKeys, type Overlay } from "../rewind.ts";
 import {
+  hasStorageReason,
   StorageError,
   type Dump,
   type DumpedEntry,
@@ -370,21 +371,17 @@ export class EmbeddedStorage implements Storage {
     else this.#expiries.set(key, lease.seconds * 1000);
   }
 
+  /** What cannot be deleted now comes again a second later. */
   async #expire(keys: readonly string[]): Promise<void> {
-    for (let at = 0; at < keys.length && !this.#closed.signal.aborted; at += mostExpiring) {
-      await this.#expireSome(keys.slice(at, at + mostExpiring));
+    try {
+      for (let at = 0; at < keys.length && !this.#closed.signal.aborted; at += mostExpiring) {
+        const revisions = new Map(keys.slice(at, at + mostExpiring).map((key) => [key, this.#index.get(key)]));
+        await new Promise<void>((resolve, reject) => this.#enqueue({ type: "expire", revisions, resolve, reject }));
+      }
+    } catch (error) {
+      // That there is no space has been said.
+      if (!hasStorageReason(error, "NoSpace")) this.#log.warn("expired keys could not be deleted", { error });
     }
-  }
-
-  async #expireSome(keys: readonly string[]): Promise<void> {
-    const revisions = new Map(keys.map((key) => [key, this.#index.get(key)]));
-    await new Promise<void>((resolve) => {
-      const reject = (error: unknown) => {
-        this.#log.warn("expired keys could not be deleted", { error });
-        resolve();
-      };
-      this.#enqueue({ type: "expire", revisions, resolve, reject });
-    });
   }
 
   #throwIfCompacted(revision: Revision): void {

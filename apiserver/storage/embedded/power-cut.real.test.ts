@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { crashRounds } from "./faults/crash-rounds.testing.ts";
+import { crashRounds, type CrashReport } from "./faults/crash-rounds.testing.ts";
 import { crashSeed, numberFrom } from "./faults/crash-seed.testing.ts";
 import { FaultyDisk, whyNoFaultyDisk } from "./faults/faulty-disk.testing.ts";
 
@@ -23,10 +23,16 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
     { timeout: rounds * 1_000 },
     async () => {
       const seed = crashSeed();
-      const report = await crashRounds({ rounds, seed, disk });
-      expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
-      expect(report.acknowledged).toBeGreaterThan(rounds * 10);
-      expect(report.unflushed).toBeGreaterThan(rounds / 2);
+      // Two stores at a time, for two processors.
+      const halves = [seed, seed + 1].map((own) => crashRounds({ rounds: Math.ceil(rounds / 2), seed: own, disk }));
+      const reports = await Promise.all(halves);
+      expect(
+        reports.flatMap(({ problems }) => problems),
+        `SKIFF_CRASH_SEED=${seed}`,
+      ).toEqual([]);
+      const total = (count: (report: CrashReport) => number): number => reports.reduce((sum, report) => sum + count(report), 0);
+      expect(total(({ acknowledged }) => acknowledged)).toBeGreaterThan(rounds * 10);
+      expect(total(({ unflushed }) => unflushed)).toBeGreaterThan(rounds / 2);
     },
   );
 
@@ -39,7 +45,7 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
     { timeout: 60_000 },
     async ({ fault, errno }) => {
       const seed = crashSeed();
-      const report = await crashRounds({ rounds: 20, seed, failing: { fault, errno }, disk });
+      const report = await crashRounds({ rounds: 14, seed, failing: { fault, errno }, disk });
       expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
       expect(report.refused).toBeGreaterThan(0);
     },
@@ -47,7 +53,7 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
 
   it("can be made where the power failed while it was made", { timeout: 60_000 }, async () => {
     const seed = crashSeed();
-    const report = await crashRounds({ rounds: 60, seed, anewEvery: 2, disk });
+    const report = await crashRounds({ rounds: 30, seed, anewEvery: 2, disk });
     expect(report.problems, `SKIFF_CRASH_SEED=${seed}`).toEqual([]);
   });
 
