@@ -39,12 +39,15 @@ export function union(left: FieldSet | undefined, right: FieldSet | undefined): 
   if (left === undefined || left === right) return right;
   if (right === undefined) return left;
   const children: Record<string, FieldSet> = {};
+  let changed = isMember(right) && !isMember(left);
   for (const [step, child] of childrenOf(left)) children[step] = child;
   for (const [step, child] of childrenOf(right)) {
     const other = Object.hasOwn(children, step) ? children[step] : undefined;
-    children[step] = union(other, child) ?? child;
+    const both = union(other, child) ?? child;
+    if (both !== other) changed = true;
+    children[step] = both;
   }
-  return node(isMember(left) || isMember(right), children);
+  return changed ? node(isMember(left) || isMember(right), children) : left;
 }
 
 /** The members of `left` that are not members of `right`. */

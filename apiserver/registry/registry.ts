@@ -1,5 +1,4 @@
 import type { ResourceDefinition } from "#api/definition";
-import type { Pod, PriorityClass } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import { apiVersionOf, type ResourceType } from "#api/resource-type";
 import type { Clock } from "#base/clock";
@@ -7,6 +6,7 @@ import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
 import type { Admission } from "../admission/admission.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { IndexPaths } from "../watch/cache-state.ts";
 import { WatchCache } from "../watch/watch-cache.ts";
 import type { Reader } from "./reader.ts";
 import { ResourceStore } from "./resource-store.ts";
@@ -80,16 +80,12 @@ function id({ group, version, resource }: ResourceType): string {
   return `${group}/${version}/${resource}`;
 }
 
-type Index = (object: KubeObject) => string | undefined;
-
 /** The fields that are looked up often enough to be kept sorted. */
-const indexes: Readonly<Record<string, Readonly<Record<string, Index>>>> = {
-  "v1/pods": { nodeName: (object) => (object as Pod).spec?.nodeName },
-  "scheduling.k8s.io/v1/priorityclasses": {
-    globalDefault: (object) => ((object as PriorityClass).globalDefault === true ? "true" : undefined),
-  },
+const indexes: Readonly<Record<string, IndexPaths>> = {
+  "v1/pods": { nodeName: ["spec", "nodeName"] },
+  "scheduling.k8s.io/v1/priorityclasses": { globalDefault: ["globalDefault"] },
 };
 
-function indexesOf({ type }: ResourceDefinition): Record<string, Index> {
+function indexesOf({ type }: ResourceDefinition): IndexPaths {
   return indexes[`${apiVersionOf(type)}/${type.resource}`] ?? {};
 }

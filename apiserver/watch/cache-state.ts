@@ -1,4 +1,3 @@
-import type { KubeObject } from "#api/object";
 import { ChangeLog } from "../storage/change-log.ts";
 import { OrderedMap } from "../storage/ordered-map.ts";
 import type { Entry, Revision, WatchBatch } from "../storage/storage.ts";
@@ -20,7 +19,8 @@ export interface CachedCommit {
   readonly seenAt: number;
 }
 
-export type IndexFunctions = Readonly<Record<string, (object: KubeObject) => string | undefined>>;
+/** By the name of an index: the names of the fields that lead to the scalar it is about. */
+export type IndexPaths = Readonly<Record<string, readonly string[]>>;
 
 export function indexMark(index: string, value: string): string {
   return `${index}=${value}`;
@@ -33,10 +33,10 @@ export class CacheState {
   readonly #indexes: ReadonlyMap<string, ObjectIndex>;
   #historyBytes = 0;
 
-  constructor(revision: Revision, indexes: IndexFunctions) {
+  constructor(revision: Revision, indexes: IndexPaths) {
     this.commits = new ChangeLog(revision);
     this.#indexes = new Map(
-      Object.entries(indexes).map(([name, valueOf]) => [name, new ObjectIndex(({ object }) => valueOf(object))]),
+      Object.entries(indexes).map(([name, path]) => [name, new ObjectIndex((object) => object.scalarAt(path))]),
     );
   }
 

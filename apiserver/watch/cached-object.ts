@@ -2,6 +2,8 @@ import { deepFreeze, freezeIfPlain } from "#base/deep-freeze";
 import type { KubeObject, Stored } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import type { Entry, Revision } from "../storage/storage.ts";
+import { scalarAt } from "./json-walk.ts";
+import { parseObject } from "./parse-object.ts";
 import { spliceInto, splicedLength } from "./splice.ts";
 
 /**
@@ -41,8 +43,13 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** Frozen throughout. */
   get object(): Stored<KubeObject> {
-    this.#object ??= this.#fromSource() ?? deepFreeze(JSON.parse(textOf(this.bytes())) as Stored<KubeObject>);
+    this.#object ??= this.#fromSource() ?? deepFreeze(this.#withVersion(parseObject(this.value)));
     return this.#object;
+  }
+
+  /** A string, number or boolean of it as text, by the names of the fields that lead there; nothing is parsed for it. */
+  scalarAt(path: readonly string[]): string | undefined {
+    return scalarAt(this.value, path);
   }
 
   /** What the bytes were made of, if nobody but this process made them and parsing them would give the same. */
@@ -50,9 +57,14 @@ export class CachedObject implements EncodedObject, Entry {
     const source = sources.get(this.value);
     sources.delete(this.value);
     if (source === undefined) return undefined;
-    // Where `bytes` has it.
-    const object = { ...source, metadata: { resourceVersion: String(this.revision), ...source.metadata } };
-    return freezeIfPlain(object) ? (object as Stored<KubeObject>) : undefined;
+    const object = this.#withVersion(source);
+    return freezeIfPlain(object) ? object : undefined;
+  }
+
+  /** In the place where `bytes` has it. */
+  #withVersion(object: KubeObject): Stored<KubeObject> {
+    const metadata = { resourceVersion: String(this.revision), ...object.metadata };
+    return { ...object, metadata } as Stored<KubeObject>;
   }
 
   /** JSON with the resourceVersion in it. */
@@ -126,10 +138,5 @@ export function eventLine(type: EncodedEvent["type"], object: Uint8Array): Uint8
 
 const byValue = new WeakMap<Uint8Array, CachedObject>();
 const sources = new WeakMap<Uint8Array, KubeObject>();
-
-/** Without a copy of the bytes. */
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString();
-}
 
 export type ObjectEventType = "ADDED" | "MODIFIED" | "DELETED";

@@ -5,6 +5,8 @@ import type { CachedObject } from "./cached-object.ts";
 export class ObjectIndex {
   readonly valueOf: (object: CachedObject) => string | undefined;
   readonly #byValue = new Map<string, Map<string, CachedObject>>();
+  /** By key, so that what is replaced need not be looked at again. */
+  readonly #values = new Map<string, string>();
 
   constructor(valueOf: (object: CachedObject) => string | undefined) {
     this.valueOf = valueOf;
@@ -24,16 +26,18 @@ export class ObjectIndex {
   #add(object: CachedObject): void {
     const value = this.valueOf(object);
     if (value === undefined) return;
+    this.#values.set(object.key, value);
     const objects = this.#byValue.get(value);
     if (objects !== undefined) objects.set(object.key, object);
     else this.#byValue.set(value, new Map([[object.key, object]]));
   }
 
-  #remove(object: CachedObject): void {
-    const value = this.valueOf(object);
+  #remove({ key }: CachedObject): void {
+    const value = this.#values.get(key);
     if (value === undefined) return;
+    this.#values.delete(key);
     const objects = this.#byValue.get(value);
-    objects?.delete(object.key);
+    objects?.delete(key);
     if (objects?.size === 0) this.#byValue.delete(value);
   }
 }

@@ -58,7 +58,7 @@ describe("WatchCache", () => {
       clock,
       log,
       historySize: 100,
-      indexes: { "spec.nodeName": (object) => (object as Pod).spec?.nodeName },
+      indexes: { "spec.nodeName": ["spec", "nodeName"] },
     });
     await put("first", "node-1");
     await cache.start(stop.signal);

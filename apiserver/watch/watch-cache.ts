@@ -16,7 +16,7 @@ import {
   type Storage,
   type WatchBatch,
 } from "../storage/storage.ts";
-import { CacheState, indexMark, type CachedCommit, type CachedEvent, type IndexFunctions } from "./cache-state.ts";
+import { CacheState, indexMark, type CachedCommit, type CachedEvent, type IndexPaths } from "./cache-state.ts";
 import { CachedObject } from "./cached-object.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
@@ -26,7 +26,7 @@ export interface WatchCacheOptions {
   readonly prefix: string;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly indexes?: IndexFunctions;
+  readonly indexes?: IndexPaths;
   /** The most commits kept for watchers and older lists, however young. */
   readonly historySize?: number;
   /** The most that their objects may take as they are stored. */
@@ -53,7 +53,7 @@ export class WatchCache implements Storage {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #indexes: IndexFunctions;
+  readonly #indexes: IndexPaths;
   readonly #historySize: number;
   readonly #historyBytes: number;
   readonly #closed = new AbortController();
