@@ -1,7 +1,9 @@
+import { EncryptionConfigurationError } from "#apiserver/storage/encryption/configuration";
 import { systemClock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { systemRandom } from "#base/random";
 import { startControlPlane } from "../control-plane.ts";
+import { CommandFailure } from "../failure.ts";
 import { openPki } from "../pki/pki.ts";
 import { readConfig, type ClusterPaths } from "../state/cluster-config.ts";
 import { readEncryptionFile } from "../store/encryption-file.ts";
@@ -29,7 +31,13 @@ export async function runControlPlane(
     const pki = await openPki(paths.pki, systemClock, systemRandom);
     const listeners = ["127.0.0.1", ...addresses].map((address) => ({ address, port: config.port }));
     const shared = { clock: systemClock, random: systemRandom, log };
-    const plane = await startControlPlane({ storage, ...encryption, checks, pki, listeners, ...shared });
+    const plane = await startControlPlane({ storage, ...encryption, checks, pki, listeners, ...shared }).catch(
+      (error: unknown) => {
+        if (error instanceof EncryptionConfigurationError)
+          throw new CommandFailure(`${file ?? ""}: ${error.message}`, { cause: error });
+        throw error;
+      },
+    );
     log.info("the control plane is ready", { port: plane.port });
     try {
       await Promise.race([aborted(signal), plane.failed, ...(failed === undefined ? [] : [failed])]);
