@@ -240,6 +240,15 @@ describe("lists", () => {
     expect(check(list(10, 2, 3, now))).toEqual([rule]);
   });
 
+  test("of a version or later are of no earlier one", () => {
+    const atLeast = (version: number, notOlderThan: number): Operation => ({
+      ...list(10, "any", version, version === 3 ? now : then),
+      action: { type: "list", at: { notOlderThan } },
+    });
+    expect(check(atLeast(3, 2))).toEqual([]);
+    expect(check(atLeast(2, 3))).toEqual(["a list is what there was at its version"]);
+  });
+
   test("that must be of now are not of before", () => {
     expect(check(list(10, "latest", 2, then))).toContain("versions grow with time");
     expect(check(list(10, "latest", 2, then))).toContain("what happened to one key can be put in one order");

@@ -149,6 +149,8 @@ function* mixedLists({ operations }: History, log: Log): Generator<string> {
     // A write of unknown outcome may come after the last watcher has left.
     if (version > log.known) continue;
     if (typeof action.at === "number" && action.at !== version) yield `${describe(operation)}, and it is of ${version}`;
+    if (typeof action.at === "object" && action.at.notOlderThan > version)
+      yield `${describe(operation)}, and it is of ${version}`;
     const wanted = log.stateAt(version, action.namespace);
     for (const key of new Set([...wanted.keys(), ...items.keys()])) {
       const is = text(items.get(key));
@@ -212,7 +214,7 @@ function* readsGoingBack({ operations }: History): Generator<string> {
   for (const operation of [...operations].sort((left, right) => left.invoked - right.invoked)) {
     const { action, outcome, client, server } = operation;
     if (outcome.type !== "ok" || ("at" in action && typeof action.at === "number")) continue;
-    const reader = "at" in action && action.at === "any" ? `${client} of ${server}` : client;
+    const reader = "at" in action && action.at !== "latest" ? `${client} of ${server}` : client;
     for (const [place, version] of placesOf(operation)) {
       const before = highest.get(`${reader} ${place}`);
       if (before !== undefined && before.version > version)
@@ -251,7 +253,7 @@ function describeEvent({ type, key, seen }: SeenEvent): string {
 
 function describe({ client, action, outcome, invoked, completed }: Operation): string {
   const what = action.type === "list" ? `list ${action.namespace ?? "all"}` : `${action.type} ${action.key}${wordOf(action)}`;
-  const at = "at" in action ? ` (${String(action.at)})` : "";
+  const at = "at" in action ? ` (${typeof action.at === "object" ? `${action.at.notOlderThan} or later` : action.at})` : "";
   const how = outcome.type === "refused" ? ` was refused with ${outcome.reason}` : outcome.type === "ok" ? "" : " (unknown)";
   return `${client}'s ${what}${at} [${invoked}, ${completed}]${how}`;
 }

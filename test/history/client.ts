@@ -9,6 +9,8 @@ export interface ClientOptions {
   readonly way: Way;
   readonly recorder: Recorder;
   readonly random: Random;
+  /** Versions that any of the clients has been told of, as controllers tell each other in what they write. */
+  readonly told: number[];
 }
 
 /** Asks for one thing after the other, and writes down what it was told. */
@@ -19,14 +21,15 @@ export class Client {
   readonly #random: Random;
   /** Versions to be expected, or long since overtaken. */
   readonly #known = new Map<Key, number>();
-  readonly #listed: number[] = [];
+  readonly #told: number[];
   #words = 0;
 
-  constructor({ name, way, recorder, random }: ClientOptions) {
+  constructor({ name, way, recorder, random, told }: ClientOptions) {
     this.#name = name;
     this.#way = way;
     this.#recorder = recorder;
     this.#random = random;
+    this.#told = told;
   }
 
   /** Whatever the dice say, to one of the keys. */
@@ -94,8 +97,10 @@ export class Client {
   }
 
   #someVersion(roll: number): At {
-    if (roll < 0.6) return "latest";
-    return roll < 0.8 || this.#listed.length === 0 ? "any" : this.#pick(this.#listed);
+    if (roll < 0.55) return "latest";
+    if (roll < 0.7 || this.#told.length === 0) return "any";
+    if (roll < 0.85) return { notOlderThan: this.#told.at(-1) ?? 0 };
+    return this.#pick(this.#told);
   }
 
   async #outcomeOf(action: Action, request: WayRequest): Promise<Outcome> {
@@ -126,9 +131,10 @@ export class Client {
 
   #remember(action: Action, outcome: Outcome): void {
     if (outcome.type !== "ok") return;
+    if (outcome.seen !== undefined) this.#told.push(outcome.seen.version);
     if (outcome.seen !== undefined && action.type !== "list") this.#known.set(action.key, outcome.seen.version);
     if (outcome.list === undefined) return;
-    this.#listed.push(outcome.list.version);
+    this.#told.push(outcome.list.version);
     for (const [key, { version }] of outcome.list.items) this.#known.set(key, version);
   }
 
@@ -212,5 +218,6 @@ function requestOf(action: Action, limit?: number): WayRequest {
 function listQuery(at: At, limit: number | undefined): string {
   if (at === "any") return "resourceVersion=0";
   if (at === "latest") return limit === undefined ? "" : `limit=${limit}`;
+  if (typeof at === "object") return `resourceVersion=${at.notOlderThan}&resourceVersionMatch=NotOlderThan`;
   return `resourceVersion=${at}&resourceVersionMatch=Exact`;
 }

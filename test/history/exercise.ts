@@ -37,7 +37,8 @@ const keysEach = 5;
 export async function exercise(options: ExerciseOptions): Promise<History> {
   const { clock, random, wayOf, operations, clients: count = 6, disturb, mayStop, patienceMs = 60_000 } = options;
   const recorder = new Recorder();
-  const clientOf = (name: string): Client => new Client({ name, way: wayOf(name), recorder, random });
+  const told: number[] = [];
+  const clientOf = (name: string): Client => new Client({ name, way: wayOf(name), recorder, random, told });
   recorder.start = await prepare(wayOf("setup"), clock);
   const watchers = watcherPlans.map((plan) => {
     const way = wayOf(plan.name);

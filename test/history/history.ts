@@ -31,7 +31,7 @@ export function contentText({ base, mark }: Content): string {
 }
 
 /** Of a read: `latest` must show every write acknowledged before; `any` may be old; a number is exactly that version. */
-export type At = "latest" | "any" | number;
+export type At = "latest" | "any" | number | { readonly notOlderThan: number };
 
 export type Action =
   | { readonly type: "create" | "update"; readonly key: Key; readonly base: string; readonly expected?: number }
