@@ -147,6 +147,27 @@ describe.runIf(hasOwnServers).each(waysIn)("secrets that are encrypted, %s", (_w
     expect((await api.request("GET", secrets)).body.items).toHaveLength(1);
   });
 
+  test("whose history needs a key that is gone are listed anew by who watched them", async () => {
+    await restart(aesgcm("key1"));
+    const { body: before } = await must(api.request("POST", secrets, { body: secret("one") }));
+    await must(api.request("PUT", `${secrets}/one`, { body: secret("one", "changed") }));
+    await restart(aesgcm("key2", "key1"));
+    const { body: current } = await get("one");
+    const { body: rewritten } = await must(api.request("PUT", `${secrets}/one`, { body: current }));
+    await restart(aesgcm("key2"));
+    const watchFrom = (version: unknown) => api.watch(`${secrets}?watch=true&resourceVersion=${String(version)}`);
+    for (const version of [before.metadata.resourceVersion, current.metadata.resourceVersion]) {
+      const missed = await watchFrom(version);
+      expect(await missed.next()).toMatchObject({ type: "ERROR", object: { code: 410, reason: "Expired" } });
+      missed.stop();
+    }
+    expect((await api.request("GET", secrets)).body.items).toHaveLength(1);
+    const watching = await watchFrom(rewritten.metadata.resourceVersion);
+    await must(api.request("DELETE", `${secrets}/one`));
+    expect(await watching.next()).toMatchObject({ type: "DELETED", object: { metadata: { name: "one" } } });
+    watching.stop();
+  });
+
   test("written by another server with a key that this one lacks fail here, until they are gone", async () => {
     await restart(aesgcm("key1"), identity);
     await must(api.request("POST", secrets, { body: secret("one") }));
