@@ -5,6 +5,7 @@ import type { Logger } from "#base/logger";
 import { packageVersion } from "#base/package-version";
 import { writeSnapshot } from "../storage/snapshot/write-snapshot.ts";
 import type { Storage } from "../storage/storage.ts";
+import { isTakenInTime } from "./slow-reader.ts";
 
 /** Whoever may get this has every Secret: by the policy only `system:masters`. */
 export const snapshotPath = "/debug/snapshot";
@@ -22,7 +23,10 @@ export async function sendSnapshot(
     response.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-cache, private" });
     for await (const chunk of chunks) {
       left.signal.throwIfAborted();
-      if (!response.write(chunk)) await once(response, "drain", { signal: left.signal });
+      if (response.write(chunk)) continue;
+      const drained = once(response, "drain", { signal: left.signal });
+      // Meanwhile the store keeps history for it.
+      if (!(await isTakenInTime(drained, clock))) throw new Error("its client does not read");
     }
     response.end();
   } catch (error) {

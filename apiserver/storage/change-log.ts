@@ -48,6 +48,14 @@ export class ChangeLog<R extends { readonly revision: Revision }> {
     return this.#records.slice(start, Math.min(start + limit, this.#records.length));
   }
 
+  findLast(matches: (record: R) => boolean): R | undefined {
+    for (let index = this.#records.length - 1; index >= this.#forgotten; index--) {
+      const record = this.#records[index];
+      if (record !== undefined && matches(record)) return record;
+    }
+    return undefined;
+  }
+
   /** Forgets the records up to and including `revision`. */
   forget(revision: Revision): void {
     if (revision <= this.#floor) return;

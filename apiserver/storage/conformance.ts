@@ -116,6 +116,36 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
         expect(keysOf((await list()).entries)).toEqual(["a", "aa", "b", "c", "d"]);
       });
 
+      it("has values at hand at their revision, and those written over until that is told, if it has any", async () => {
+        if (storage.valueAt === undefined) return;
+        let { revision } = await create("a", "0");
+        const end = new AbortController();
+        const watched = (async () => {
+          for await (const batch of storage.watch(root, revision, end.signal)) {
+            for (const { value, previous } of "changes" in batch ? batch.changes : []) {
+              // What was there before is held by who is told of it; what is there now can be asked for.
+              expect(previous?.value).toBeDefined();
+              if (value !== undefined && decode(value) === "200") return;
+            }
+          }
+        })();
+        for (let turn = 1; turn <= 200; turn++) {
+          const before = revision;
+          const writing = storage.put(`${root}a`, encode(String(turn)), before);
+          for (let look = 0; look < 5; look++) {
+            expect(decode(storage.valueAt(`${root}a`, before)!)).toBe(String(turn - 1));
+            await Promise.resolve();
+          }
+          ({ revision } = await writing);
+          expect(decode(storage.valueAt(`${root}a`, before)!)).toBe(String(turn - 1));
+          expect(decode(storage.valueAt(`${root}a`, revision)!)).toBe(String(turn));
+        }
+        await watched;
+        end.abort();
+        expect(storage.valueAt(`${root}a`, revision + 1)).toBeUndefined();
+        expect(storage.valueAt(`${root}none`, revision)).toBeUndefined();
+      });
+
       it("refuses a revision that is not reached yet", async () => {
         await create("a");
         await expectReason(list("", { at: (await storage.revision()) + 10 }), "Future");

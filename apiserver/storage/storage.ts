@@ -56,6 +56,11 @@ export interface Storage {
    */
   list(prefix: string, options?: { after?: string; limit?: number; at?: Revision }): Promise<Page>;
   count(prefix: string): Promise<number>;
+  /**
+   * For stores that have their values at hand without waiting: the value of a key at the revision of its last change, or of the change
+   * before that for as long as its change is not announced. Undefined for any other. Whoever can ask need not keep values of their own.
+   */
+  valueAt?(key: string, revision: Revision): Uint8Array | undefined;
   dump(prefix: string): Promise<Dump>;
   /**
    * Resolves once durable. Never retried inside. `value` is the storage's from then on: nobody changes it any more. `expected` is the revision of the entry that is replaced, 0: must not exist.

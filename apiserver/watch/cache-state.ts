@@ -1,7 +1,7 @@
 import { ChangeLog } from "../storage/change-log.ts";
 import { OrderedMap } from "../storage/ordered-map.ts";
 import type { Entry, Revision, WatchBatch } from "../storage/storage.ts";
-import { CachedObject } from "./cached-object.ts";
+import { CachedObject, type ValueSource } from "./cached-object.ts";
 import { ObjectIndex } from "./object-index.ts";
 
 /** A put has `current`, a deletion only `previous`. */
@@ -31,9 +31,12 @@ export class CacheState {
   readonly objects = new OrderedMap<CachedObject>();
   readonly commits: ChangeLog<CachedCommit>;
   readonly #indexes: ReadonlyMap<string, ObjectIndex>;
+  readonly #valueAt: ValueSource | undefined;
   #historyBytes = 0;
 
-  constructor(revision: Revision, indexes: IndexPaths) {
+  /** `valueAt`: where values can be had again, so that only those of the history are kept here. */
+  constructor(revision: Revision, indexes: IndexPaths, valueAt?: ValueSource) {
+    this.#valueAt = valueAt;
     this.commits = new ChangeLog(revision);
     this.#indexes = new Map(
       Object.entries(indexes).map(([name, path]) => [name, new ObjectIndex((object) => object.scalarAt(path))]),
@@ -46,13 +49,18 @@ export class CacheState {
   }
 
   load(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#replace(undefined, CachedObject.of(entry));
+    for (const entry of entries) {
+      const object = CachedObject.of(entry);
+      this.#replace(undefined, object);
+      if (this.#valueAt !== undefined) object.letGo(this.#valueAt);
+    }
   }
 
   apply(batch: Extract<WatchBatch, { changes: unknown }>, seenAt: number): CachedCommit {
     const { revision } = batch;
     const events = batch.changes.map(({ key, value, previous }): CachedEvent => {
       const before = this.objects.get(key) ?? (previous && CachedObject.of(previous));
+      if (previous !== undefined && previous.revision === before?.revision) before.hold(previous.value);
       const current = value && CachedObject.of({ key, value, revision });
       this.#replace(before, current);
       return { revision, ...(current && { current }), ...(before && { previous: before }) };
@@ -67,11 +75,14 @@ export class CacheState {
   forgetOldest(): void {
     const { oldest } = this.commits;
     if (oldest === undefined) return;
+    this.#historyBytes -= bytesOf(oldest);
     for (const { current, previous } of oldest.events) {
       current?.dropEvents();
       previous?.dropEvents();
+      if (this.#valueAt !== undefined && current !== undefined && this.objects.get(current.key) === current) {
+        current.letGo(this.#valueAt);
+      }
     }
-    this.#historyBytes -= bytesOf(oldest);
     this.commits.forgetOldest();
   }
 

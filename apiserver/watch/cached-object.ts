@@ -1,20 +1,24 @@
 import { deepFreeze, freezeIfPlain } from "#base/deep-freeze";
 import type { KubeObject, Stored } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
-import type { Entry, Revision } from "../storage/storage.ts";
+import { StorageError, type Entry, type Revision } from "../storage/storage.ts";
 import { scalarAt } from "./json-walk.ts";
 import { parseObject } from "./parse-object.ts";
 import { spliceInto, splicedLength } from "./splice.ts";
 
+/** Where the value of a version can be had again: see `Storage.valueAt`. */
+export type ValueSource = (key: string, revision: Revision) => Uint8Array | undefined;
+
 /**
  * One version of an object. Its parsed form and its lines of a watch stream are made when first asked for, once for everybody. Kept
- * for good are the stored bytes alone: what else there is of them is a copy with a few characters put in.
+ * for good are the stored bytes at most: what else there is of them is a copy with a few characters put in; and where the store has
+ * them at hand, not even they.
  */
 export class CachedObject implements EncodedObject, Entry {
   readonly key: string;
   readonly revision: Revision;
-  /** As stored: without a resourceVersion. */
-  readonly value: Uint8Array;
+  #value: Uint8Array | undefined;
+  #source: ValueSource | undefined;
   #object: Stored<KubeObject> | undefined;
   #events: Map<ObjectEventType, EncodedEvent> | undefined;
   #asOf: CachedObject | undefined;
@@ -38,7 +42,27 @@ export class CachedObject implements EncodedObject, Entry {
   constructor({ key, revision, value }: Entry) {
     this.key = key;
     this.revision = revision;
-    this.value = value;
+    this.#value = value;
+  }
+
+  /** As stored: without a resourceVersion. @throws StorageError Unavailable when it was let go and is not to be had any more */
+  get value(): Uint8Array {
+    const value = this.#value ?? this.#source?.(this.key, this.revision);
+    if (value === undefined) {
+      throw new StorageError("Unavailable", `${this.key} at revision ${this.revision} is not in memory and not in the store`);
+    }
+    return value;
+  }
+
+  /** From now on its value is asked for when it is needed. */
+  letGo(source: ValueSource): void {
+    this.#source = source;
+    this.#value = undefined;
+  }
+
+  /** Its value again, before the store has none: it has been written over. */
+  hold(value: Uint8Array): void {
+    this.#value ??= value;
   }
 
   /** Frozen throughout. */
@@ -54,9 +78,9 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** What the bytes were made of, if nobody but this process made them and parsing them would give the same. */
   #fromSource(): Stored<KubeObject> | undefined {
-    const source = sources.get(this.value);
-    sources.delete(this.value);
-    if (source === undefined) return undefined;
+    const source = this.#value && sources.get(this.#value);
+    if (this.#value === undefined || source === undefined) return undefined;
+    sources.delete(this.#value);
     const object = this.#withVersion(source);
     return freezeIfPlain(object) ? object : undefined;
   }
@@ -69,19 +93,10 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** JSON with the resourceVersion in it. */
   bytes(): Uint8Array {
-    const bytes = Buffer.allocUnsafe(this.byteLength);
-    this.copyTo(bytes, 0);
+    const { value, revision } = this;
+    const bytes = Buffer.allocUnsafe(splicedLength(value, revision));
+    spliceInto(bytes, 0, value, revision);
     return bytes;
-  }
-
-  /** Of `bytes`. */
-  get byteLength(): number {
-    return splicedLength(this.value, this.revision);
-  }
-
-  /** Writes `bytes` into a larger piece, which saves one of its own. @returns the position behind it. */
-  copyTo(target: Uint8Array, at: number): number {
-    return spliceInto(target, at, this.value, this.revision);
   }
 
   /** As one line of a watch stream. It is kept for the watchers to come until `dropEvents`. */

@@ -17,7 +17,7 @@ import {
   type WatchBatch,
 } from "../storage/storage.ts";
 import { CacheState, indexMark, type CachedCommit, type CachedEvent, type IndexPaths } from "./cache-state.ts";
-import { CachedObject } from "./cached-object.ts";
+import { CachedObject, type ValueSource } from "./cached-object.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
 export interface WatchCacheOptions {
@@ -54,6 +54,7 @@ export class WatchCache implements Storage {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #indexes: IndexPaths;
+  readonly #valueAt: ValueSource | undefined;
   readonly #historySize: number;
   readonly #historyBytes: number;
   readonly #closed = new AbortController();
@@ -82,7 +83,8 @@ export class WatchCache implements Storage {
     this.#indexes = indexes;
     this.#historySize = historySize;
     this.#historyBytes = historyBytes;
-    this.#state = new CacheState(0, indexes);
+    this.#valueAt = storage.valueAt && ((key, revision) => storage.valueAt?.(key, revision));
+    this.#state = new CacheState(0, indexes, this.#valueAt);
     this.#waiters = new RevisionWaiters(clock);
   }
 
@@ -425,7 +427,7 @@ export class WatchCache implements Storage {
   async #fill(): Promise<void> {
     let page = await this.#storage.list(this.#prefix, { limit: pageSize });
     const { revision } = page;
-    const state = new CacheState(revision, this.#indexes);
+    const state = new CacheState(revision, this.#indexes, this.#valueAt);
     state.load(page.entries);
     while (page.more) {
       const after = page.entries.at(-1)?.key ?? "";

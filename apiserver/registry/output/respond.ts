@@ -6,6 +6,7 @@ import { writeYaml } from "#api/yaml/write-yaml";
 import type { Clock } from "#base/clock";
 import type { ListResult } from "../list-objects.ts";
 import { eventLine, type CachedObject } from "../../watch/cached-object.ts";
+import { spliceInto, splicedLength } from "../../watch/splice.ts";
 import type { OutputForm } from "./negotiate.ts";
 import { metadataOf, parseIncludeObject, tableOf } from "./table.ts";
 
@@ -139,14 +140,15 @@ function* listChunks(head: object, items: readonly CachedObject[]): Generator<Ui
   let piece = Buffer.allocUnsafe(chunkSize);
   let size = piece.write(`${JSON.stringify(head).slice(0, -1)},"items":[`);
   for (const [index, item] of items.entries()) {
-    const needed = item.byteLength + mark;
+    const { value, revision } = item;
+    const needed = splicedLength(value, revision) + mark;
     if (size + needed > piece.length) {
       yield piece.subarray(0, size);
       piece = Buffer.allocUnsafe(Math.max(chunkSize, needed));
       size = 0;
     }
     if (index > 0) size += piece.write(",", size);
-    size = item.copyTo(piece, size);
+    size = spliceInto(piece, size, value, revision);
   }
   yield piece.subarray(0, size);
   yield end;

@@ -12,6 +12,7 @@ import { extendOverlay, rewoundKeys, type Overlay } from "../rewind.ts";
 import {
   hasStorageReason,
   StorageError,
+  type Change,
   type Dump,
   type DumpedEntry,
   type Entry,
@@ -162,6 +163,15 @@ export class EmbeddedStorage implements Storage {
     const revision = this.#followers.revision;
     const pages = this.#dumpPages(prefix, readingAt(revision), this.#expiries.secondsLeft());
     return { revision, count: this.#index.count(prefix), pages };
+  }
+
+  valueAt(key: string, revision: Revision): Uint8Array | undefined {
+    if (this.#closed.signal.aborted) return undefined;
+    const entry = this.#entry(key);
+    if (entry?.revision === revision) return entry.value;
+    // Written over a moment ago: whoever follows the log has not been told yet.
+    const isIt = ({ previous }: Change): boolean => previous?.key === key && previous.revision === revision;
+    return this.#recent.findLast(({ changes }) => changes.some(isIt))?.changes.find(isIt)?.previous?.value;
   }
 
   async count(prefix: string): Promise<number> {
