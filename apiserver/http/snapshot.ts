@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import type { Response } from "express";
+import { StatusError } from "#api/status";
 import { timestamp, type Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import { packageVersion } from "#base/package-version";
 import { writeSnapshot } from "../storage/snapshot/write-snapshot.ts";
-import type { Storage } from "../storage/storage.ts";
+import { StorageError, type Storage } from "../storage/storage.ts";
 import { isTakenInTime } from "./slow-reader.ts";
 
 /** Whoever may get this has every Secret: by the policy only `system:masters`. */
@@ -30,8 +31,12 @@ export async function sendSnapshot(
     }
     response.end();
   } catch (error) {
-    if (!response.headersSent) throw error;
+    if (!response.headersSent) throw error instanceof StorageError ? unavailable(error) : error;
     if (!left.signal.aborted) log.error("a snapshot broke off", { error });
     response.destroy();
   }
+}
+
+function unavailable(cause: StorageError): StatusError {
+  return new StatusError("ServiceUnavailable", `the store cannot be read: ${cause.message}`, {}, { cause });
 }
