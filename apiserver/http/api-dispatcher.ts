@@ -125,6 +125,7 @@ export class ApiDispatcher {
         await writeResponse(response, answer, {
           client: gone,
           gzip,
+          clock,
           ...(answer.kind === "watch" && { watch: this.#watchOptions(counts) }),
         });
       }

@@ -13,6 +13,8 @@ export interface WriteOptions {
   readonly client: { readonly signal: AbortSignal };
   /** The client takes gzip. */
   readonly gzip?: boolean;
+  /** For long lists: a client that takes nothing of one for a minute is ended. It holds all objects of the list in memory. */
+  readonly clock?: Clock;
   /** For what lasts: a client that does not read is ended. */
   readonly watch?: WatchOptions;
 }
@@ -30,6 +32,8 @@ const compressFrom = 128 * 1024;
 /** The fastest: what counts is the time on the way, not the last percent. */
 const level = 1;
 const pieceSize = 64 * 1024;
+/** As long as upstream lets a request take. */
+const longestListStallMs = 60_000;
 
 const gzipWhole = promisify<Uint8Array, { level: number }, Buffer>(gzip);
 
@@ -133,13 +137,18 @@ async function writeList(
   const headers = { "content-type": "application/json", vary: "Accept-Encoding" };
   if (options.gzip !== true) {
     response.writeHead(status, headers);
-    for (const chunk of all) await write(response, chunk, options);
+    for (const chunk of all) await writeSoon(response, chunk, options);
     response.end();
     return;
   }
   response.writeHead(status, { ...headers, "content-encoding": "gzip" });
   const zip = createGzip({ level, chunkSize: compressFrom });
-  await pipeline(Readable.from(all, { objectMode: true, highWaterMark: 1 }), zip, response, { signal: options.client.signal });
+  const source = Readable.from(all, { objectMode: true, highWaterMark: 1 });
+  const sink = async (zipped: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const chunk of zipped) await writeSoon(response, chunk, options);
+  };
+  await pipeline(source, zip, sink, { signal: options.client.signal });
+  response.end();
 }
 
 function* joined(head: readonly Uint8Array[], rest: Iterator<Uint8Array>): Generator<Uint8Array> {
@@ -156,6 +165,15 @@ export function acceptsGzip(header: string | string[] | undefined): boolean {
 async function write(response: ServerResponse, chunk: Uint8Array, { client }: WriteOptions): Promise<void> {
   if (response.destroyed) client.signal.throwIfAborted();
   if (!response.write(chunk)) await once(response, "drain", { signal: client.signal });
+}
+
+/** @throws Error when the client takes nothing of it for too long. */
+async function writeSoon(response: ServerResponse, chunk: Uint8Array, { client, clock }: WriteOptions): Promise<void> {
+  if (response.destroyed) client.signal.throwIfAborted();
+  if (response.write(chunk)) return;
+  const drained = once(response, "drain", { signal: client.signal });
+  if (clock === undefined) await drained;
+  else if (!(await isTakenInTime(drained, clock, longestListStallMs))) throw new Error("the client does not read its list");
 }
 
 /** RFC 7234 with code 299, as net.NewWarningHeader of apimachinery forms it. */

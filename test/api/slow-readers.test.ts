@@ -4,6 +4,7 @@ import https from "node:https";
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { FakeClock } from "#base/fake-clock";
+import { seededRandom } from "#base/random";
 import { hasOwnServers, type ApiUnderTest, type WatchEvent } from "./api-under-test.ts";
 import { configMap, configMaps, must } from "./objects.ts";
 import { startHttps } from "./own-server.ts";
@@ -12,7 +13,7 @@ import { startHttps } from "./own-server.ts";
 const events = 48;
 const large = "x".repeat(1_000_000);
 
-describe.runIf(hasOwnServers)("a watcher that does not read", () => {
+describe.runIf(hasOwnServers)("a client that does not read", () => {
   let clock: FakeClock;
   let api: ApiUnderTest;
   let agent: https.Agent;
@@ -29,11 +30,12 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
     await closing;
   });
 
-  const open = async (query: string): Promise<IncomingMessage> => {
+  const open = async (query: string, encoding = "identity"): Promise<IncomingMessage> => {
     const { url, options } = await api.http!.webSocket();
     agent = new https.Agent(options);
     return new Promise((resolve, reject) => {
-      https.get(`${url.replace("wss:", "https:")}${configMaps}?watch=true&${query}`, { agent }, resolve).on("error", reject);
+      const target = `${url.replace("wss:", "https:")}${configMaps}${query === "" ? "" : `?watch=true&${query}`}`;
+      https.get(target, { agent, headers: { "accept-encoding": encoding } }, resolve).on("error", reject);
     });
   };
   const version = async (): Promise<string> => String((await api.request("GET", configMaps)).body.metadata.resourceVersion);
@@ -48,7 +50,7 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
   };
 
   test(
-    "for ten seconds is ended; it goes on from the last version it has seen, and misses nothing",
+    "of a watch for ten seconds is ended; it goes on from the last version it has seen, and misses nothing",
     { timeout: 60_000 },
     async () => {
       const from = await version();
@@ -81,7 +83,7 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
     },
   );
 
-  test("is told 410 when it comes back after what it has not seen has left the log", { timeout: 60_000 }, async () => {
+  test("of a watch is told 410 when it comes back after what it has not seen has left the log", { timeout: 60_000 }, async () => {
     const slow = await open(`resourceVersion=${await version()}`);
     await write();
     await wait(10.5);
@@ -93,7 +95,7 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
     again.stop();
   });
 
-  test("costs no more for what is there at the beginning than for what comes later", { timeout: 60_000 }, async () => {
+  test("of a watch costs no more for what is there at the beginning than for what comes later", { timeout: 60_000 }, async () => {
     await write();
     const slow = await open("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
     await wait(10.5);
@@ -101,7 +103,7 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
     expect((await wholeLines(slow)).length).toBeLessThan(events);
   });
 
-  test("is ended just so when it came by a WebSocket", { timeout: 60_000 }, async () => {
+  test("of a watch over a WebSocket is ended just so", { timeout: 60_000 }, async () => {
     const { url, options } = await api.http!.webSocket();
     const socket = new WebSocket(`${url}${configMaps}?watch=true&resourceVersion=${await version()}`, options);
     agent = new https.Agent();
@@ -111,6 +113,20 @@ describe.runIf(hasOwnServers)("a watcher that does not read", () => {
     await wait(10.5);
     expect(await metric("apiserver_terminated_watchers_total")).toBe(1);
     socket.terminate();
+  });
+
+  test.each(["identity", "gzip"])("of a list, sent as %s, is ended after a minute", { timeout: 60_000 }, async (encoding) => {
+    // Nothing that gzip makes small.
+    const data = { noise: Buffer.from(seededRandom(1).bytes(700_000)).toString("base64") };
+    for (let turn = 0; turn < events; turn++)
+      await must(api.request("POST", configMaps, { body: configMap(`m${turn}`, { data }) }));
+    const slow = await open("", encoding);
+    await wait(55);
+    expect(slow.socket.readableEnded || slow.socket.destroyed).toBe(false);
+    await wait(6);
+    const bytes = await everything(slow);
+    expect(slow.complete).toBe(false);
+    expect(bytes.length).toBeGreaterThan(0);
   });
 
   const metric = async (name: string): Promise<number> => {
@@ -129,12 +145,16 @@ function nameOf(event: WatchEvent | undefined): string {
 
 /** What a connection that was cut off had been given whole. */
 async function wholeLines(response: IncomingMessage): Promise<WatchEvent[]> {
+  const lines = (await everything(response)).toString().split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as WatchEvent);
+}
+
+async function everything(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of response) chunks.push(chunk as Buffer);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
   }
-  const lines = Buffer.concat(chunks).toString().split("\n").slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as WatchEvent);
+  return Buffer.concat(chunks);
 }
