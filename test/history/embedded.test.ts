@@ -6,7 +6,7 @@ test("the embedded store keeps its promises to clients over HTTPS while its proc
   for (const seed of seedsFrom(100, 1)) {
     const { history, kills } = await exerciseEmbedded(seed, { operations: 700 });
     expectKept(history, seed);
-    expect(kills).toBeGreaterThan(1);
+    expect(kills).toBeGreaterThanOrEqual(3);
     expect(history.operations.some(({ outcome }) => outcome.type === "unknown")).toBe(true);
     expect(history.segments.some(({ from, events }) => from > history.start && events.length > 0)).toBe(true);
   }

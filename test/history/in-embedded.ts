@@ -40,7 +40,7 @@ export async function exerciseEmbedded(
       ways.push(way);
       return new FaultyWay({ way, clock, random, faults: () => faults });
     };
-    return { history: await exercise({ clock, random, ...load, disturb, wayOf }), kills };
+    return { history: await exercise({ clock, random, ...load, mayStop: () => kills >= 3, disturb, wayOf }), kills };
   } finally {
     for (const way of ways) way.close();
     await server.remove();

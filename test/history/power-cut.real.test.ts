@@ -28,7 +28,7 @@ describe.skipIf(whyNot !== "")(`the embedded store when the power fails${whyNot 
     for (const seed of seeds) {
       const { history, kills } = await exerciseEmbedded(seed, { disk: losing, operations: 800, clients: 40 });
       expectKept(history, seed);
-      expect(kills).toBeGreaterThan(1);
+      expect(kills).toBeGreaterThanOrEqual(3);
     }
     // One time in five it dies between a write and its flush: a few runs are sure to see that.
     if (seeds.length > 3) expect(lost).toBeGreaterThan(0);
