@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
-import { writeWhole } from "../state/write-whole.ts";
+import { writeDurably } from "../state/write-whole.ts";
 import {
   createAuthority,
   createSigningKey,
@@ -36,7 +36,7 @@ export async function openPki(directory: string, clock: Clock, random: Random): 
       const made = await readText(join(directory, `${name}.json`));
       if (known !== undefined && made === wanted && !endsSoon(known.cert, clock, renewBeforeMs)) return known;
       const fresh = await writePair(directory, name, await issueCertificate(authority, request, clock, random));
-      await writeWhole(join(directory, `${name}.json`), wanted);
+      await writeDurably(join(directory, `${name}.json`), wanted);
       return fresh;
     },
     signingKey: async (name) => {
@@ -44,7 +44,7 @@ export async function openPki(directory: string, clock: Clock, random: Random): 
       const known = await readText(path);
       if (known !== undefined) return known;
       const fresh = await createSigningKey();
-      await writeWhole(path, fresh);
+      await writeDurably(path, fresh);
       return fresh;
     },
   };
@@ -66,8 +66,8 @@ async function readPair(directory: string, name: string): Promise<KeyPair | unde
 }
 
 async function writePair(directory: string, name: string, pair: KeyPair): Promise<KeyPair> {
-  await writeWhole(join(directory, `${name}.key`), pair.key);
-  await writeWhole(join(directory, `${name}.crt`), pair.cert);
+  await writeDurably(join(directory, `${name}.key`), pair.key);
+  await writeDurably(join(directory, `${name}.crt`), pair.cert);
   return pair;
 }
 

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { CommandFailure } from "../failure.ts";
 import type { EtcdConfig } from "../store/etcd-config.ts";
-import { writeWhole } from "./write-whole.ts";
+import { writeDurably } from "./write-whole.ts";
 
 /** What a cluster keeps for life once it is chosen. */
 export interface ClusterConfig {
@@ -74,7 +74,7 @@ export async function readConfig(paths: ClusterPaths): Promise<ClusterConfig | u
 }
 
 export async function writeConfig(paths: ClusterPaths, config: ClusterConfig): Promise<void> {
-  await writeWhole(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+  await writeDurably(paths.config, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 /** The clusters with a state in that folder. */

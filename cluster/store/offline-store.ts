@@ -3,6 +3,7 @@ import { openEmbeddedStorage } from "#apiserver/storage/embedded/embedded-storag
 import type { Storage } from "#apiserver/storage/storage";
 import { CommandFailure } from "../failure.ts";
 import type { Processes } from "../processes/processes.ts";
+import { chooseEtcdPort } from "../state/choose-port.ts";
 import type { ClusterConfig, ClusterPaths } from "../state/cluster-config.ts";
 import { openEtcd, openStore, type StoreDependencies } from "./open-store.ts";
 import { findEtcd, ownEtcd, ownEtcdCommand } from "./own-etcd.ts";
@@ -42,10 +43,10 @@ export async function withTemporaryEtcd<T>(
   work: (storage: Storage) => Promise<T>,
 ): Promise<T> {
   const { processes, path, clock, signal } = deps;
-  const { etcd } = config;
-  if (etcd === undefined || !("ownPort" in etcd)) throw new Error("the cluster has no etcd of its own");
   await processes.stop(temporaryEtcd);
-  await processes.startProgram(temporaryEtcd, await ownEtcdCommand(findEtcd(path), etcd.ownPort, paths, deps));
+  // While the cluster is down its own port may be somebody else's.
+  const ownPort = await chooseEtcdPort(new Set());
+  await processes.startProgram(temporaryEtcd, await ownEtcdCommand(findEtcd(path), ownPort, paths, deps));
   const ended = new AbortController();
   const watching = new AbortController();
   const watch = async (): Promise<void> => {
@@ -57,7 +58,10 @@ export async function withTemporaryEtcd<T>(
   };
   const watched = watch();
   try {
-    const opening = openEtcd(config, paths, { ...deps, signal: AbortSignal.any([signal, ended.signal]) });
+    const opening = openEtcd({ ...config, etcd: { ownPort } }, paths, {
+      ...deps,
+      signal: AbortSignal.any([signal, ended.signal]),
+    });
     return await closing(await opening, work);
   } finally {
     watching.abort();
