@@ -45,7 +45,7 @@ it(`goes on writing while the log of ${commits} commits is compacted, and as fas
     console.log(
       `${commits} commits compacted in ${seconds.toFixed(1)} s; the longest write before, meanwhile, after: ${figures} ms`,
     );
-    expect(Math.max(during, after)).toBeLessThan(mostMs);
+    expect(Math.max(during, after)).toBeLessThan(Math.max(mostMs, 5 * before));
   } finally {
     await storage.close();
     rmSync(directory, { recursive: true });
