@@ -63,7 +63,12 @@ export async function crashRounds({
   const random = seededRandom(seed);
   const roll = (): number => random.float();
   const program = await bundle(folder);
-  const start = (): Writer => new Writer(program, disk?.environment(directory) ?? {});
+  const writers: Writer[] = [];
+  const start = (): Writer => {
+    const writer = new Writer(program, disk?.environment(directory) ?? {});
+    writers.push(writer);
+    return writer;
+  };
   // Loads its code while the one before it writes.
   let next = start();
   let known: Known = nothingKnown;
@@ -126,7 +131,7 @@ export async function crashRounds({
     ];
     return { problems, rounds, acknowledged, refused, unflushed };
   } finally {
-    await next.kill();
+    await Promise.all(writers.map((writer) => writer.kill()));
     rmSync(folder, { recursive: true });
   }
 }

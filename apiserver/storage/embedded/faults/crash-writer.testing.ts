@@ -204,4 +204,5 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+// Whoever started it has gone.
+await main().then(() => process.exit(0));
