@@ -73,8 +73,8 @@ export type ApiResponse = {
   readonly warnings: readonly string[];
 } & (
   | { readonly kind: "object"; readonly object: KubeObject; bytes(): Uint8Array }
-  /** `chunks` is the whole document in pieces fit for writing. */
-  | { readonly kind: "list"; readonly object: () => KubeObject; readonly chunks: () => Iterable<Uint8Array> }
+  /** `chunks` is the whole document in pieces fit for writing; `object` lets others run while it makes many. */
+  | { readonly kind: "list"; readonly object: () => Promise<KubeObject>; readonly chunks: () => Iterable<Uint8Array> }
   /** Pulling is the back-pressure; aborting the request's signal, or returning, frees everything. Batches are never empty. */
   | { readonly kind: "watch"; readonly events: AsyncIterable<readonly EncodedEvent[]> }
   | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }

@@ -55,10 +55,10 @@ function requestOf(call: Call, { user, groups, userAgent = "skiff" }: InProcessO
   };
 }
 
-function answerOf(response: ApiResponse): Answer {
+async function answerOf(response: ApiResponse): Promise<Answer> {
   const { status, warnings } = response;
   if (response.kind === "object") return { status, warnings, object: response.object };
-  if (response.kind === "list") return { status, warnings, object: response.object() };
+  if (response.kind === "list") return { status, warnings, object: await response.object() };
   throw new StatusError("InternalError", `the server answered with a ${response.kind} where an object was expected`);
 }
 

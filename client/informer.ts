@@ -156,10 +156,15 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     signal.throwIfAborted();
     // The first list finds nothing that could be gone.
     const missing = new Set(this.#store.keys());
-    for (const object of list.items) {
+    const { clock } = this.#options;
+    let began = clock.monotonic();
+    for (const [index, object] of list.items.entries()) {
       const key = keyText(keyOf(object));
       missing.delete(key);
       this.#put(key, object);
+      if (index % putsPerLook !== putsPerLook - 1 || clock.monotonic() - began < longestSliceMs) continue;
+      await clock.sleep(0, signal);
+      began = clock.monotonic();
     }
     for (const key of missing) this.#delete(key);
     this.#reached(list.metadata.resourceVersion ?? "");
@@ -212,6 +217,10 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     this.#progress.next(resourceVersion);
   }
 }
+
+/** A long list is taken in without keeping others in this process waiting. */
+const longestSliceMs = 5;
+const putsPerLook = 64;
 
 function selection({ namespace, labelSelector, fieldSelector }: Omit<InformerOptions<never>, "client" | "type" | "random">) {
   return {

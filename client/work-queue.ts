@@ -21,6 +21,8 @@ export class WorkQueue {
   readonly #maxDelayMs: number;
   /** Waiting to be taken, in order; a subset of `dirty`. */
   #ready: string[] = [];
+  /** How many at its front are taken: moving the rest each time would cost a long queue dear. */
+  #taken = 0;
   readonly #dirty = new Set<string>();
   readonly #processing = new Set<string>();
   readonly #failures = new Map<string, number>();
@@ -36,7 +38,7 @@ export class WorkQueue {
 
   /** Ready to be taken; keys that wait for their time are not counted. */
   get length(): number {
-    return this.#ready.length;
+    return this.#ready.length - this.#taken;
   }
 
   add(key: string): void {
@@ -78,7 +80,7 @@ export class WorkQueue {
 
   /** Waits for a key. Whoever takes one owes a `done`. Undefined when the queue has shut down and is empty. */
   take(): Promise<string | undefined> {
-    const key = this.#ready.shift();
+    const key = this.#next();
     if (key !== undefined) return Promise.resolve(this.#start(key));
     if (this.#shuttingDown) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
@@ -112,6 +114,17 @@ export class WorkQueue {
     const taker = this.#takers.shift();
     if (taker === undefined) this.#ready.push(key);
     else taker(this.#start(key));
+  }
+
+  #next(): string | undefined {
+    const key = this.#ready[this.#taken];
+    if (key === undefined) return undefined;
+    this.#taken++;
+    if (this.#taken * 2 >= this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return key;
   }
 
   #start(key: string): string {

@@ -417,6 +417,8 @@ export class WatchCache implements Storage {
         return;
       } catch (error) {
         signal.throwIfAborted();
+        // Of that no later try makes anything better.
+        if (hasStorageReason(error, "Corrupt")) throw error;
         this.#noteFailure(error);
         this.#log.warn("the watch cache could not be filled and tries again", { prefix: this.#prefix, error });
         await this.#clock.sleep(retryMs, signal);

@@ -66,17 +66,15 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
         form.as === "metadata"
           ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1" }
           : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type) };
-      const whole = (): KubeObject & { items: readonly KubeObject[] } => ({
-        ...head,
-        metadata,
-        items: result.items.map(({ object }) => shape(object)),
-      });
-      if (form.as !== "object" || form.mediaType !== "application/json") return objectAnswer(whole(), 200, warnings, form);
+      if (form.as !== "object" || form.mediaType !== "application/json") {
+        const items = result.items.map(({ object }) => shape(object));
+        return objectAnswer({ ...head, metadata, items } as KubeObject, 200, warnings, form);
+      }
       return {
         kind: "list",
         status: 200,
         warnings,
-        object: whole,
+        object: async () => ({ ...head, metadata, items: await objectsOf(result.items, clock) }) as KubeObject,
         chunks: () => listChunks({ ...head, metadata }, result.items),
       };
     },
@@ -87,6 +85,23 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
       events: form.as === "object" ? events : shapedEvents(events, shape),
     }),
   };
+}
+
+/** So long nobody else has to wait. */
+const longestSliceMs = 5;
+const itemsPerLook = 64;
+
+/** Those that nobody has asked for yet are parsed: of many thousands that takes seconds, and a server has others to answer. */
+async function objectsOf(items: readonly CachedObject[], clock: Clock): Promise<readonly KubeObject[]> {
+  const objects: KubeObject[] = [];
+  let began = clock.monotonic();
+  for (const [index, item] of items.entries()) {
+    objects.push(item.object);
+    if (index % itemsPerLook !== itemsPerLook - 1 || clock.monotonic() - began < longestSliceMs) continue;
+    await clock.sleep(0);
+    began = clock.monotonic();
+  }
+  return objects;
 }
 
 async function* shapedEvents(

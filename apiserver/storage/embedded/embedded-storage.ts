@@ -39,7 +39,7 @@ export interface EmbeddedStorageOptions {
 
 /**
  * A store in a folder of this machine, for one process at a time. Values stay on the disk (lmdb maps it into memory); here are
- * the keys with their revisions.
+ * the keys.
  *
  * @throws StorageError Locked while another process has it open, Corrupt
  */
@@ -88,7 +88,7 @@ export class EmbeddedStorage implements Storage {
   readonly #clock: Clock;
   readonly #log: Logger;
   /** What readers see: everything durable, nothing else. */
-  readonly #index = new OrderedMap<Revision>();
+  readonly #index = new OrderedMap<true>();
   readonly #recent: ChangeLog<Commit>;
   readonly #followers: Followers;
   readonly #expiries: ExpiryQueue;
@@ -121,7 +121,7 @@ export class EmbeddedStorage implements Storage {
     this.#forgotten = tables.forgotten;
     this.#recent = new ChangeLog(tables.revision);
     this.#followers = new Followers(tables.revision);
-    for (const [key, revision] of tables.revisions()) this.#index.set(key, revision);
+    for (const key of tables.keys()) this.#index.set(key, true);
     this.#expiries = this.#loadLeases();
     const { signal } = this.#closed;
     void this.#expiries.run(signal, (keys) => this.#expire(keys));
@@ -340,7 +340,7 @@ export class EmbeddedStorage implements Storage {
     for (const { commit, leases } of group.writes) {
       for (const { key, value } of commit.changes) {
         if (value === undefined) this.#index.delete(key);
-        else this.#index.set(key, commit.revision);
+        else this.#index.set(key, true);
       }
       for (const [key, lease] of leases) this.#setExpiry(key, lease);
       this.#recent.append(commit);
@@ -385,7 +385,7 @@ export class EmbeddedStorage implements Storage {
   async #expire(keys: readonly string[]): Promise<void> {
     try {
       for (let at = 0; at < keys.length && !this.#closed.signal.aborted; at += mostExpiring) {
-        const revisions = new Map(keys.slice(at, at + mostExpiring).map((key) => [key, this.#index.get(key)]));
+        const revisions = new Map(keys.slice(at, at + mostExpiring).map((key) => [key, this.#entry(key)?.revision]));
         await new Promise<void>((resolve, reject) => this.#enqueue({ type: "expire", revisions, resolve, reject }));
       }
     } catch (error) {
