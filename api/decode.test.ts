@@ -206,6 +206,42 @@ describe("values with a form of their own", () => {
     },
   );
 
+  test.each(samples.map((sample) => [sample.name, sample] as const))(
+    "makes the same of upstream's %s whether it copies, changes it in place, or knows it already",
+    (_name, sample) => {
+      const { definition } = sample;
+      const json = sample.json as { readonly metadata?: object };
+      const disturbed = (): unknown => JSON.parse(JSON.stringify({ ...json, unknown: { a: [null] } }));
+      const copied = decode(definition, disturbed());
+      expect(decode(definition, disturbed(), { owned: true })).toEqual(copied);
+      const patched = { ...json, metadata: { ...json.metadata, labels: { a: "b" } } };
+      expect(decode(definition, patched, { known: json })).toEqual(decode(definition, patched));
+    },
+  );
+
+  test("in place is what has nothing wrong with it, and the rest is as if it had been copied", () => {
+    const document = JSON.parse(
+      '{"metadata":{"name":"a","creationTimestamp":null,"labels":{}},"spec":{"containers":[{"name":"c","x":1,"resources":{"limits":{"cpu":0.5}}},null],"nodeName":null,"hostname":"h"},"status":{}}',
+    ) as { spec: object };
+    const copied = decode(pod, JSON.parse(JSON.stringify(document)));
+    const { value, unknownFields } = decode(pod, document, { owned: true });
+    expect({ value, unknownFields }).toEqual(copied);
+    expect(unknownFields).toEqual(["spec.containers[0].x"]);
+    expect(value).toBe(document);
+  });
+
+  test("what is known is taken over as it is, and what stands beside it is decoded", () => {
+    const known = decode(pod, { metadata: { name: "a" }, spec: { containers: [{ name: "c", image: "i" }] } }).value;
+    const { value, unknownFields } = decode(
+      pod,
+      { ...known, status: { phase: "Running", nonsense: 1, startTime: "2024-02-29T12:00:00.5Z" } },
+      { known },
+    );
+    expect(value["spec"]).toBe(known["spec"]);
+    expect(value["status"]).toEqual({ phase: "Running", startTime: "2024-02-29T12:00:00Z" });
+    expect(unknownFields).toEqual(["status.nonsense"]);
+  });
+
   test("base64 may be wrapped in lines", () => {
     expect(decode(secret, { data: { a: "YWJj\nZGVm" } }).value).toEqual({ data: { a: "YWJjZGVm" } });
   });

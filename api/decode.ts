@@ -13,15 +13,22 @@ export interface Decoded {
   readonly unknownFields: readonly string[];
 }
 
+export interface DecodeOptions {
+  /** Nobody else has the document: what need not change is kept as it is, and the rest is changed in place. */
+  readonly owned?: boolean;
+  /** Decoded before and part of the document, e.g. an object that was patched: what is the same there is taken over unread. */
+  readonly known?: object;
+}
+
 /**
  * Decodes a parsed JSON document by the definition of that OpenAPI name into a new object of plain data.
  *
  * null means absent. Unknown fields are dropped and reported. Nothing is defaulted and nothing is required: a schema's defaults
  * are Go's zero values. Numbers stand for quantities and int-or-strings too. @throws DecodeError
  */
-export function decode(definition: string, document: unknown): Decoded {
-  const context: Context = { path: [], struct: "", unknownFields: [] };
-  const value = definitionDecoder(definition)(document, context);
+export function decode(definition: string, document: unknown, { owned = false, known }: DecodeOptions = {}): Decoded {
+  const context: Context = { path: [], struct: "", unknownFields: [], owned };
+  const value = definitionDecoder(definition)(document, context, known);
   return { value: value as Record<string, unknown>, unknownFields: context.unknownFields };
 }
 
@@ -31,12 +38,14 @@ interface Context {
   /** The Go struct that holds the field at hand, for messages. */
   struct: string;
   readonly unknownFields: string[];
+  readonly owned: boolean;
 }
 
 /** The name of a field, the index of a list's item, or the key of a map's entry. */
 type PathPart = string | number | { readonly key: string };
 
-type Decoder = (value: unknown, context: Context) => unknown;
+/** `known`: what was decoded before at this place. */
+type Decoder = (value: unknown, context: Context, known?: unknown) => unknown;
 
 const compiled = new Map<string, Decoder>();
 
@@ -54,7 +63,7 @@ function definitionDecoder(name: string): Decoder {
   const known = compiled.get(name) ?? specialDecoders[name];
   if (known !== undefined) return known;
   // Schemas refer to themselves, so the name is taken before its fields are compiled.
-  compiled.set(name, (value, context) => compiled.get(name)?.(value, context));
+  compiled.set(name, (value, context, known) => compiled.get(name)?.(value, context, known));
   const built = compile(schemaDefinitions()[name] ?? {}, name);
   compiled.set(name, built);
   return built;
@@ -93,22 +102,33 @@ function structDecoder(name: string, properties: Readonly<Record<string, Schema>
   const struct = name.slice(name.lastIndexOf(".") + 1);
   const typeName = goTypeName(name);
   let fields: Map<string, Decoder> | undefined;
-  return (value, context) => {
+  return (value, context, known) => {
+    if (value === known && known !== undefined) return value;
     if (!isRecord(value)) throw mismatch(value, typeName, context);
     fields ??= new Map(Object.entries(properties).map(([field, schema]) => [field, compile(schema)]));
     const outer = context.struct;
-    const result: Record<string, unknown> = {};
-    for (const field of Object.keys(value)) {
+    const before = isRecord(known) ? known : undefined;
+    const names = Object.keys(value);
+    let result: Record<string, unknown> = context.owned ? value : {};
+    for (const [index, field] of names.entries()) {
       const fieldDecoder = fields.get(field);
+      let decoded: unknown;
+      let isKept = false;
       context.path.push(field);
       if (fieldDecoder === undefined) {
         context.unknownFields.push(pathText(context.path));
       } else if (value[field] !== null) {
         context.struct = struct;
-        const decoded = fieldDecoder(value[field], context);
-        if (required.includes(field) || !isLeftOut(decoded, properties[field])) result[field] = decoded;
+        decoded = fieldDecoder(value[field], context, before?.[field]);
+        isKept = required.includes(field) || !isLeftOut(decoded, properties[field]);
       }
       context.path.pop();
+      if (isKept) {
+        if (result !== value || value[field] !== decoded) result[field] = decoded;
+      } else if (result === value) {
+        // An object that a field is deleted from is slow for the rest of its life.
+        result = Object.fromEntries(names.slice(0, index).map((name) => [name, value[name]]));
+      }
     }
     context.struct = outer;
     return result;
@@ -119,13 +139,15 @@ function mapDecoder(schema: Schema): Decoder {
   const item = compile(schema);
   const zero = zeroOf(schema);
   const typeName = `map[string]${goTypeOf(schema)}`;
-  return (value, context) => {
+  return (value, context, known) => {
+    if (value === known && known !== undefined) return value;
     if (!isRecord(value)) throw mismatch(value, typeName, context);
-    const result: Record<string, unknown> = {};
+    const result: Record<string, unknown> = context.owned ? value : {};
     for (const key of Object.keys(value)) {
       context.path.push({ key });
       const entry = value[key] === null ? zero : item(value[key], context);
       context.path.pop();
+      if (result === value && value[key] === entry) continue;
       if (key === "__proto__")
         Object.defineProperty(result, key, { value: entry, enumerable: true, writable: true, configurable: true });
       else result[key] = entry;
@@ -137,16 +159,20 @@ function mapDecoder(schema: Schema): Decoder {
 function listDecoder(schema: Schema): Decoder {
   const itemSchema = schema.items ?? {};
   let item: Decoder | undefined;
-  return (value, context) => {
+  return (value, context, known) => {
+    if (value === known && known !== undefined) return value;
     if (!Array.isArray(value)) throw mismatch(value, `[]${goTypeOf(itemSchema)}`, context);
     item ??= compile(itemSchema);
-    const decodeItem = item;
-    return value.map((element: unknown, index) => {
+    const before: readonly unknown[] = Array.isArray(known) ? known : [];
+    const items: unknown[] = context.owned ? value : new Array<unknown>(value.length);
+    for (let index = 0; index < value.length; index++) {
+      const element: unknown = value[index];
       context.path.push(index);
-      const decoded = element === null ? zeroOf(itemSchema) : decodeItem(element, context);
+      const decoded = element === null ? zeroOf(itemSchema) : item(element, context, before[index]);
       context.path.pop();
-      return decoded;
-    });
+      if (items !== value || decoded !== element) items[index] = decoded;
+    }
+    return items;
   };
 }
 
@@ -214,7 +240,8 @@ function decodeBytes(value: unknown, context: Context): unknown {
 }
 
 /** Copies plain data of any shape, so that what is stored shares nothing with what was handed in. */
-function decodeFreeForm(value: unknown, context: Context): unknown {
+function decodeFreeForm(value: unknown, context: Context, known?: unknown): unknown {
+  if (context.owned || (value === known && known !== undefined)) return value;
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   if (Array.isArray(value)) return value.map((item) => decodeFreeForm(item, context));

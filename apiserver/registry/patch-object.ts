@@ -47,7 +47,7 @@ export function parsePatch(
   return (current) => {
     const patched = patchDocument(type, current as unknown as Json, patch, expected);
     try {
-      const decoded = decodeStrictly({ value: patched, duplicates: [] }, expected, expected.kind);
+      const decoded = decodeStrictly({ value: patched, duplicates: [] }, expected, expected.kind, current);
       const { object } = decoded;
       const unknown = type === "application/json-patch+json" ? unknownPatchFields(patch) : [];
       const problems = [...unknown, ...decoded.problems];

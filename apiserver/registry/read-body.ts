@@ -14,6 +14,8 @@ import type { FieldValidation } from "./request-options.ts";
 export interface Document {
   readonly value: unknown;
   readonly duplicates: readonly string[];
+  /** It was parsed from bytes, and nobody else has it. */
+  readonly owned?: boolean;
 }
 
 /** Parses a JSON, YAML or protobuf body of the type with that OpenAPI name; one from the same process needs no parsing. @throws StatusError BadRequest, UnsupportedMediaType */
@@ -37,7 +39,7 @@ export function parseDocument(
     );
   }
   const value = parseJson(text);
-  return { value, duplicates: validation === "Ignore" ? [] : duplicateFields(text) };
+  return { value, duplicates: validation === "Ignore" ? [] : duplicateFields(text), owned: true };
 }
 
 /** `preface` is put before what is wrong with the text. @throws StatusError BadRequest */
@@ -135,9 +137,13 @@ export function decodeStrictly(
   document: Document,
   expected: DocumentType,
   about: string,
+  known?: object,
 ): { object: KubeObject; problems: string[] } {
   try {
-    const { value, unknownFields } = decode(expected.schema, document.value);
+    const { value, unknownFields } = decode(expected.schema, document.value, {
+      owned: document.owned === true,
+      ...(known && { known }),
+    });
     const metadata = (value as { metadata?: KubeObject["metadata"] }).metadata ?? {};
     const object: KubeObject = { ...value, apiVersion: expected.apiVersion, kind: expected.kind, metadata };
     const unknown = unknownFields.map((path) => `unknown field "${path}"`);
