@@ -113,7 +113,10 @@ export async function startInProcess(options: ServerOptions = {}): Promise<ApiUn
         return { ...replyOf(status, headers, warnings, text), body: answer.object };
       }
       if (answer.kind !== "list") throw new Error(`a ${answer.kind} where an object was expected`);
-      return { ...replyOf(status, headers, warnings, Buffer.concat([...answer.chunks()]).toString()), body: await answer.object() };
+      return {
+        ...replyOf(status, headers, warnings, Buffer.concat([...answer.chunks()]).toString()),
+        body: await answer.object(),
+      };
     },
     watch: async (path, call = {}) => {
       const stopped = new AbortController();
