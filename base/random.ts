@@ -46,15 +46,15 @@ function fromBytes(bytes: (count: number) => Uint8Array): Random {
   return {
     bytes,
     float: () => {
-      const { buffer, byteOffset } = bytes(4);
-      return new DataView(buffer, byteOffset, 4).getUint32(0) / 2 ** 32;
+      const four = bytes(4);
+      return (((four[0] ?? 0) * 256 + (four[1] ?? 0)) * 256 + (four[2] ?? 0)) / 2 ** 24 + (four[3] ?? 0) / 2 ** 32;
     },
     uuid: () => {
-      const raw = Uint8Array.from(bytes(16));
+      const raw = bytes(16);
       raw[6] = ((raw[6] ?? 0) & 0x0f) | 0x40;
       raw[8] = ((raw[8] ?? 0) & 0x3f) | 0x80;
-      const hex = Buffer.from(raw).toString("hex");
-      return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+      const hex = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString("hex");
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     },
   };
 }
@@ -64,5 +64,7 @@ const nameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
 /** The random end of a generated name, five characters unless told otherwise. */
 export function nameSuffix(random: Random, length = 5): string {
-  return Array.from({ length }, () => nameAlphabet.charAt(Math.floor(random.float() * nameAlphabet.length))).join("");
+  let suffix = "";
+  while (suffix.length < length) suffix += nameAlphabet.charAt(Math.floor(random.float() * nameAlphabet.length));
+  return suffix;
 }
