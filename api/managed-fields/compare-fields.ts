@@ -44,50 +44,75 @@ function compareValues(old: unknown, next: unknown, schema: Schema): FieldChange
 
 /** All fields of a value that was not there before. */
 function allFields(value: unknown, schema: Schema): FieldSet {
-  return knownFieldSet(fieldsText(value, planOf(schema)));
+  const parts: string[] = [];
+  writeFields(value, planOf(schema), parts);
+  return knownFieldSet(parts.join(""));
 }
 
 /**
  * What is new is made of the same fields again and again, pod after pod: their set is written as JSON, which is cheap, and the text
  * finds the set that was made of it before.
  */
-function fieldsText(value: unknown, plan: Plan): string {
+function writeFields(value: unknown, plan: Plan, parts: string[]): void {
   switch (shapeIn(plan, value)) {
     case "leaf":
-      return "{}";
+      parts.push("{}");
+      break;
     case "struct":
-      return structText(value as Fields, plan.struct);
+      writeStruct(value as Fields, plan.struct, parts);
+      break;
     case "map":
-      return childrenText(mapFields(value), planOf(plan.inner));
+      writeMap((value ?? nothing) as Fields, plan, parts);
+      break;
     case "keyedList":
-      return childrenText(keyedItems(value, plan.keys), planOf(plan.inner));
+      writeChildren(keyedItems(value, plan.keys), plan, parts);
+      break;
     case "set":
-      return childrenText(setItems(value), planOf(plan.inner));
+      writeChildren(setItems(value), plan, parts);
   }
 }
 
-function childrenText(children: ReadonlyMap<string, unknown>, plan: Plan): string {
-  if (children.size === 0) return "{}";
-  const steps = children.size === 1 ? [...children.keys()] : [...children.keys()].sort(compareSteps);
-  let text = member;
-  for (const step of steps) text += `,${JSON.stringify(step)}:${fieldsText(children.get(step), plan)}`;
-  return `${text}}`;
-}
-
-function structText(value: Fields, { fields, alwaysThere }: Struct): string {
+function writeStruct(value: Fields, { fields, alwaysThere }: Struct, parts: string[]): void {
   const present: Field[] = [];
   for (const name in value) {
     const field = fields.get(name);
     if (field !== undefined && field.alwaysThere === undefined && value[name] !== undefined) insert(present, field);
   }
   for (const field of alwaysThere.values()) insert(present, field);
-  if (present.length === 0) return "{}";
-  let text = member;
-  for (const field of present) {
-    field.plan ??= planOf(field.schema);
-    text += field.label + (field.plan.shape === "leaf" ? "{}" : fieldsText(value[field.name] ?? field.alwaysThere, field.plan));
+  if (present.length === 0) {
+    parts.push("{}");
+    return;
   }
-  return `${text}}`;
+  parts.push(member);
+  for (const field of present) {
+    parts.push(field.label);
+    field.plan ??= planOf(field.schema);
+    if (field.plan.shape === "leaf") parts.push("{}");
+    else writeFields(value[field.name] ?? field.alwaysThere, field.plan, parts);
+  }
+  parts.push("}");
+}
+
+function writeMap(value: Fields, plan: Plan, parts: string[]): void {
+  const keys = Object.keys(value).sort();
+  const inner = planOf(plan.inner);
+  parts.push(keys.length === 0 ? "{" : member);
+  for (const key of keys) {
+    parts.push(",", JSON.stringify(`f:${key}`), ":");
+    writeFields(value[key], inner, parts);
+  }
+  parts.push("}");
+}
+
+function writeChildren(children: ReadonlyMap<string, unknown>, plan: Plan, parts: string[]): void {
+  const steps = children.size === 1 ? children.keys() : [...children.keys()].sort(compareSteps);
+  const inner = planOf(plan.inner);
+  parts.push(children.size === 0 ? "{" : member);
+  for (const step of steps) {
+    parts.push(",", JSON.stringify(step), ":");
+    writeFields(children.get(step), inner, parts);
+  }
+  parts.push("}");
 }
 
 /** A node that is a member and has children begins with this. */
