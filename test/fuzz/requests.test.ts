@@ -57,7 +57,8 @@ describe(`${rounds * requestsEach} requests that are not quite right (seed ${see
         for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
           const { status, text } = await send(request);
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
-          if (status >= 500) throw new Error(`${status} ${text.slice(0, 500)} to ${described(request)}`, { cause: lastError });
+          if (status >= 500 && !(status === 504 && wantsItSoon(request)))
+            throw new Error(`${status} ${text.slice(0, 500)} to ${described(request)}`, { cause: lastError });
         }
       });
       await Promise.all(workers);
@@ -119,4 +120,9 @@ describe(`${rounds * requestsEach} requests that are not quite right (seed ${see
 
 function described({ method, path, headers, body }: FuzzedRequest): string {
   return `${method} ${path} ${JSON.stringify(headers)} ${(body ?? Buffer.alloc(0)).toString("latin1").slice(0, 2_000)}`;
+}
+
+/** A pod without an account waits for one longer than the second that some give it. */
+function wantsItSoon({ path }: { readonly path: string }): boolean {
+  return new URLSearchParams(path.slice(path.indexOf("?") + 1)).get("timeout") === "1s";
 }
