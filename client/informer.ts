@@ -219,7 +219,7 @@ export class Informer<T extends KubeObject> implements Lister<T> {
 }
 
 /** A long list is taken in without keeping others in this process waiting. */
-const longestSliceMs = 5;
+const longestSliceMs = 8;
 const putsPerLook = 64;
 
 function selection({ namespace, labelSelector, fieldSelector }: Omit<InformerOptions<never>, "client" | "type" | "random">) {

@@ -47,7 +47,8 @@ export class Store<T extends KubeObject> implements Lister<T> {
 
   /** `key` is the text of its key, for who knows it. @returns what was there before. */
   put(object: Stored<T>, key = keyText(keyOf(object))): Stored<T> | undefined {
-    const old = this.delete(key);
+    const old = this.#objects.get(key);
+    if (old !== undefined) this.delete(key);
     this.#objects.set(key, object);
     for (const { valuesOf, entries } of this.#indexes.values()) {
       for (const value of valuesOf(object)) {

@@ -19,6 +19,7 @@ export class CachedObject implements EncodedObject, Entry {
   readonly revision: Revision;
   #value: Uint8Array | undefined;
   #source: ValueSource | undefined;
+  #bytes: Uint8Array | undefined;
   #object: Stored<KubeObject> | undefined;
   #events: Map<ObjectEventType, EncodedEvent> | undefined;
   #asOf: CachedObject | undefined;
@@ -93,10 +94,21 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** JSON with the resourceVersion in it. */
   bytes(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes;
     const { value, revision } = this;
     const bytes = Buffer.allocUnsafe(splicedLength(value, revision));
     spliceInto(bytes, 0, value, revision);
+    if (bytes.length <= largestHot) this.#keepBytes(bytes);
     return bytes;
+  }
+
+  /** What is read once is often read again: the bytes of the latest few are kept. */
+  #keepBytes(bytes: Uint8Array): void {
+    const coldest = hot[nextHot];
+    if (coldest !== undefined) coldest.#bytes = undefined;
+    hot[nextHot] = this;
+    nextHot = (nextHot + 1) % mostHot;
+    this.#bytes = bytes;
   }
 
   /** As one line of a watch stream. It is kept for the watchers to come until `dropEvents`. */
@@ -150,6 +162,11 @@ export function eventLine(type: EncodedEvent["type"], object: Uint8Array): Uint8
   line.write("}\n", head.length + object.length, "latin1");
   return line;
 }
+
+const mostHot = 512;
+const largestHot = 64 * 1024;
+const hot = new Array<CachedObject | undefined>(mostHot);
+let nextHot = 0;
 
 const byValue = new WeakMap<Uint8Array, CachedObject>();
 const sources = new WeakMap<Uint8Array, KubeObject>();

@@ -1,6 +1,8 @@
 import { createServer } from "node:https";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { pipeline, Readable } from "node:stream";
+import { createGzip } from "node:zlib";
 
 /** What node:https can do by itself: answers, streams and broadcasts the bytes that its parent gave it. */
 
@@ -29,6 +31,9 @@ function serve({ cert, key, clientCa, bodies }: BareServerOptions): void {
       request.resume();
       for (const watcher of watchers) watcher.write(body);
       response.end();
+    } else if (path.startsWith("/stream/gzip")) {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" });
+      pipeline(Readable.from(piecesOf(body)), createGzip({ level: 1, chunkSize: 2 * pieceSize }), response, () => undefined);
     } else if (path.startsWith("/stream")) {
       response.writeHead(200, { "content-type": "application/json" });
       void stream(response, body);
@@ -42,10 +47,14 @@ function serve({ cert, key, clientCa, bodies }: BareServerOptions): void {
 }
 
 async function stream(response: ServerResponse, body: Uint8Array): Promise<void> {
-  for (let at = 0; at < body.length; at += pieceSize) {
-    if (!response.write(body.subarray(at, at + pieceSize))) await new Promise((resolve) => response.once("drain", resolve));
+  for (const piece of piecesOf(body)) {
+    if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
   }
   response.end();
+}
+
+function* piecesOf(body: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < body.length; at += pieceSize) yield body.subarray(at, at + pieceSize);
 }
 
 process.once("message", (options: BareServerOptions) => serve(options));

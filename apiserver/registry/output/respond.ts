@@ -88,7 +88,7 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
 }
 
 /** So long nobody else has to wait. */
-const longestSliceMs = 5;
+const longestSliceMs = 8;
 const itemsPerLook = 64;
 
 /** Those that nobody has asked for yet are parsed: of many thousands that takes seconds, and a server has others to answer. */
