@@ -259,7 +259,7 @@ export class ResourceStore {
 
   async #put(key: string, object: KubeObject, expected: number): Promise<CachedObject> {
     const { expiresAfterSeconds } = this.definition;
-    const value = CachedObject.encode(object);
+    const value = Buffer.from(JSON.stringify(object));
     if (value.length > largestObject) {
       throw new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${largestObject}`, {});
     }

@@ -1,4 +1,4 @@
-import { deepFreeze, freezeIfPlain } from "#base/deep-freeze";
+import { deepFreeze } from "#base/deep-freeze";
 import type { KubeObject, Stored } from "#api/object";
 import type { EncodedEvent, EncodedObject } from "#api/request";
 import { StorageError, type Entry, type Revision } from "../storage/storage.ts";
@@ -23,13 +23,6 @@ export class CachedObject implements EncodedObject, Entry {
   #object: Stored<KubeObject> | undefined;
   #events: Map<ObjectEventType, EncodedEvent> | undefined;
   #asOf: CachedObject | undefined;
-
-  /** The bytes to store of an object without a resourceVersion. Who reads just these bytes need not parse them. */
-  static encode(object: KubeObject): Uint8Array {
-    const value = Buffer.from(JSON.stringify(object));
-    sources.set(value, object);
-    return value;
-  }
 
   /** The same one for the same stored bytes: what a write answers with and what its watchers see is made once. */
   static of(entry: Entry): CachedObject {
@@ -68,22 +61,13 @@ export class CachedObject implements EncodedObject, Entry {
 
   /** Frozen throughout. */
   get object(): Stored<KubeObject> {
-    this.#object ??= this.#fromSource() ?? deepFreeze(this.#withVersion(parseObject(this.value)));
+    this.#object ??= deepFreeze(this.#withVersion(parseObject(this.value)));
     return this.#object;
   }
 
   /** A string, number or boolean of it as text, by the names of the fields that lead there; nothing is parsed for it. */
   scalarAt(path: readonly string[]): string | undefined {
     return scalarAt(this.value, path);
-  }
-
-  /** What the bytes were made of, if nobody but this process made them and parsing them would give the same. */
-  #fromSource(): Stored<KubeObject> | undefined {
-    const source = this.#value && sources.get(this.#value);
-    if (this.#value === undefined || source === undefined) return undefined;
-    sources.delete(this.#value);
-    const object = this.#withVersion(source);
-    return freezeIfPlain(object) ? object : undefined;
   }
 
   /** In the place where `bytes` has it. */
@@ -169,6 +153,5 @@ const hot = new Array<CachedObject | undefined>(mostHot);
 let nextHot = 0;
 
 const byValue = new WeakMap<Uint8Array, CachedObject>();
-const sources = new WeakMap<Uint8Array, KubeObject>();
 
 export type ObjectEventType = "ADDED" | "MODIFIED" | "DELETED";
