@@ -1,5 +1,6 @@
 import type { ApiRequest, ApiResponse, Handle } from "#api/request";
 import { errorFromStatus, StatusError } from "#api/status";
+import { sharedSignal } from "./shared-signal.ts";
 import type { Answer, Call, RawWatchEvent, Transport } from "./transport.ts";
 
 export interface InProcessOptions {
@@ -33,7 +34,8 @@ async function* stream(pending: Promise<ApiResponse>): AsyncGenerator<Uint8Array
   yield* response.chunks;
 }
 
-const never = new AbortController().signal;
+/** Any number of calls wait with it at once. */
+const never = sharedSignal(new AbortController().signal);
 
 function requestOf(call: Call, { user, groups, userAgent = "skiff" }: InProcessOptions): ApiRequest {
   const { group, version, resource } = call.type;

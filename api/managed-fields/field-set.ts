@@ -13,13 +13,16 @@ export const leaf: FieldSet = Object.freeze({});
 
 const knownSets = new Map<string, FieldSet>();
 const mostKnownSets = 2_000;
+/** In characters. A longer one is hardly anybody else's, and would not be small change. */
+const longestKnownSet = 16 * 1024;
 
-/** The set of that JSON, the same one each time for as long as it is remembered. */
+/** The set of that JSON, the same one each time for as long as it is remembered; none that is very long is. */
 export function knownFieldSet(text: string): FieldSet {
   if (text === "{}") return leaf;
   const known = knownSets.get(text);
   if (known !== undefined) return known;
   const made = deepFreeze(JSON.parse(text) as FieldSet);
+  if (text.length > longestKnownSet) return made;
   if (knownSets.size >= mostKnownSets) knownSets.clear();
   knownSets.set(text, made);
   return made;

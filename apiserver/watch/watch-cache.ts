@@ -115,14 +115,17 @@ export class WatchCache implements Storage {
 
   /**
    * Resolves once filled, and keeps following until the signal aborts. Retries while the storage is unavailable. What is stored and
-   * cannot be read holds nobody else up: then it resolves with a `failure`, and tries again.
+   * cannot be read holds nobody else up: then it resolves with a `failure`, and tries again. @throws StorageError Corrupt
    */
   async start(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#closed.signal]);
     const filled = this.#fillRetrying(either);
     this.#following = filled
       .then(() => this.#follow(either))
-      .catch(() => undefined)
+      .catch((error: unknown) => {
+        if (!either.aborted)
+          this.#log.error("the watch cache ended: its kind is not served any more", { prefix: this.#prefix, error });
+      })
       .finally(() => this.#followers.end(closedError()));
     await Promise.race([filled, this.#hasFailed.promise]);
   }

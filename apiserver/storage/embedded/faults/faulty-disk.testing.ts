@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "#base/package-root";
+import { systemRandom } from "#base/random";
 import { afterPowerCut, losses, readUndoJournal } from "./undo-journal.testing.ts";
 
 /** What can be made to fail; see disk.c. */
@@ -76,7 +76,7 @@ export class FaultyDisk {
   }
 
   #boot(): void {
-    writeFileSync(join(this.#folder, "boot_id"), `${randomUUID()}\n`);
+    writeFileSync(join(this.#folder, "boot_id"), `${systemRandom.uuid()}\n`);
   }
 
   remove(): void {
