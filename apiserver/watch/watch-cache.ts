@@ -132,7 +132,8 @@ export class WatchCache implements Storage {
 
   /**
    * For a consistent read: waits until the cache has seen everything acknowledged before the call, by whichever server. The
-   * reader's signal is looked at only when there is something to wait for. @returns what it has seen @throws StorageError Unavailable when that takes too long
+   * reader's signal is looked at only when there is something to wait for.
+   * @returns what it has seen @throws StorageError Unavailable when that takes too long
    */
   async freshen(reader: { readonly signal?: AbortSignal } = {}): Promise<Revision> {
     const revision = await this.#storage.revision();
@@ -213,7 +214,8 @@ export class WatchCache implements Storage {
   /**
    * Everything below `prefix` after `after`, in order: from the storage's log what has left the history here, and from the history
    * as soon as it goes back that far. A watcher that falls so far behind that its position leaves the history is ended (the iterator
-   * returns), so that its client comes back. With `only`, what neither was nor is at that value of the index may be left out. @throws StorageError Expired when the log does not go back to `after`
+   * returns), so that its client comes back. With `only`, what neither was nor is at that value of the index may be left out.
+   * @throws StorageError Expired when the log does not go back to `after`
    */
   async *watchCached(prefix: string, after: Revision, signal: AbortSignal, only?: IndexedValue): AsyncGenerator<CachedBatch> {
     let position = after;

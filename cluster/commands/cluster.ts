@@ -332,7 +332,8 @@ export class Cluster {
   }
 
   async #start(name: string, args: readonly string[]): Promise<void> {
-    await this.#processes.start(name, this.#internal(name, args), { nodeFlags: forManyRequests });
+    const nodeFlags = name === controlPlane ? forManyRequests : [];
+    await this.#processes.start(name, this.#internal(name, args), { nodeFlags });
   }
 
   /** The command line of a process of this cluster. */
