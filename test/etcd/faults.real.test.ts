@@ -69,10 +69,7 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
     rest = restClient(options, () => undefined);
     const client = () => createClient(httpTransport(options));
     watching = Promise.all(watchers.map((seen) => watch(client(), seen, stopWatching.signal)));
-    const writers = Array.from({ length: 8 }, async (_, writer) =>
-      attempts.push(...(await write(client(), writer, stopWriting.signal))),
-    );
-    load = Promise.all(writers);
+    load = Promise.all(Array.from({ length: 8 }, (_, writer) => write(client(), writer, attempts, stopWriting.signal)));
     await writesGoOn();
   });
 
@@ -135,6 +132,7 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
   });
 
   it("waits for all three to wake up", async () => {
+    const earlier = attempts.length;
     const began = systemClock.monotonic();
     for (const index of all) etcd.signal("SIGSTOP", index);
     try {
@@ -145,6 +143,9 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
     }
     await ready();
     await writesGoOn();
+    // Who asked it to write while it slept was served when it woke up, or told at the end of the connection's patience that nobody knows.
+    const waited = attempts.slice(earlier).filter(({ tookMs, outcome }) => tookMs > 4_000 && outcome !== "refused");
+    expect(waited.length).toBeGreaterThan(0);
   });
 
   it("goes on when the leader is killed, and when it comes back", async () => {
@@ -178,8 +179,6 @@ describe.skipIf(reason !== "")(`an API server on three etcds in trouble${reason 
     console.log([...answers], `longest ${Math.round(Math.max(...attempts.map(({ tookMs }) => tookMs)))} ms`);
     const written = attempts.filter(({ outcome }) => outcome === "acknowledged");
     expect(written.length).toBeGreaterThan(200);
-    // Who waited for a store that slept was served when it woke up.
-    expect(Math.max(...written.map(({ tookMs }) => tookMs))).toBeGreaterThan(4_000);
     const unclear = attempts.filter(({ outcome, answer }) => outcome === "unknown" && answer !== "504 Timeout");
     expect(unclear).toEqual([]);
     expect(Math.max(...attempts.map(({ tookMs }) => tookMs))).toBeLessThan(25_000);

@@ -29,8 +29,7 @@ export const namespace = "default";
 const prefix = "load-";
 
 /** Each of them creates an object of its own, and updates it as fast as it is answered; of what is unknown it finds out by reading. */
-export async function write(client: ApiClient, writer: number, signal: AbortSignal): Promise<Attempt[]> {
-  const attempts: Attempt[] = [];
+export async function write(client: ApiClient, writer: number, attempts: Attempt[], signal: AbortSignal): Promise<void> {
   const key = { namespace, name: `${prefix}${writer}` };
   let current: string | undefined = "";
   for (let turn = 0; !signal.aborted; turn++) {
@@ -59,7 +58,6 @@ export async function write(client: ApiClient, writer: number, signal: AbortSign
       await systemClock.sleep(50);
     }
   }
-  return attempts;
 }
 
 async function versionOf(client: ApiClient, name: string): Promise<string> {
