@@ -92,7 +92,7 @@ describe("the node agent", () => {
           last = await seen();
           return condition(last);
         },
-        { timeout: 3000, interval: 2 },
+        { timeout: 30_000, interval: 2 },
       )
       .toBe(true);
     return last!;
@@ -104,7 +104,7 @@ describe("the node agent", () => {
           await clock.advance(0);
           return condition();
         },
-        { timeout: 3000, interval: 2 },
+        { timeout: 30_000, interval: 2 },
       )
       .toBe(true);
   const condition = (pod: Pod, type: string) => pod.status?.conditions?.find((one) => one.type === type)?.status;

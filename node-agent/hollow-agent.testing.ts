@@ -49,7 +49,7 @@ export function startHollowAgent(
     client,
     runtime: node.runtime,
     until: async (condition, stepMs = 0) => {
-      for (const giveUpAt = systemClock.monotonic() + 5000; systemClock.monotonic() < giveUpAt;) {
+      for (const giveUpAt = systemClock.monotonic() + 30_000; systemClock.monotonic() < giveUpAt;) {
         await clock.advance(stepMs);
         await systemClock.sleep(1);
         if (await condition().catch(() => false)) return;

@@ -54,7 +54,7 @@ describe("hollow nodes in a real control plane", () => {
   it("run a Deployment, with what each pod is known by, and let it go again", { timeout: 30_000 }, async () => {
     const key = { namespace: "default", name: "web" };
     const fit = async () => (await admin.list(nodes)).items.filter(({ spec }) => (spec?.taints ?? []).length === 0).length;
-    await expect.poll(fit, { timeout: 15_000 }).toBe(3);
+    await expect.poll(fit).toBe(3);
     await admin.create(deployments, {
       metadata: key,
       spec: {
@@ -64,12 +64,12 @@ describe("hollow nodes in a real control plane", () => {
       },
     });
     const available = async () => (await admin.get(deployments, key)).status?.availableReplicas;
-    await expect.poll(available, { timeout: 15_000 }).toBe(12);
+    await expect.poll(available).toBe(12);
     const { items } = await admin.list(pods, { namespace: "default" });
     expect(new Set(items.map(({ status }) => status?.podIP)).size).toBe(12);
     expect(new Set(items.map(({ spec }) => spec?.nodeName)).size).toBe(3);
     expect(items.every(({ status }) => status?.phase === "Running" && status.qosClass === "BestEffort")).toBe(true);
     await admin.delete(deployments, key, { propagationPolicy: "Background" });
-    await expect.poll(async () => (await admin.list(pods, { namespace: "default" })).items.length, { timeout: 15_000 }).toBe(0);
+    await expect.poll(async () => (await admin.list(pods, { namespace: "default" })).items.length).toBe(0);
   });
 });

@@ -538,5 +538,5 @@ async function expectReason(promise: Promise<unknown>, reason: StorageError["rea
 
 /** Real stores finish what the clock set off a moment later. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  await expect.poll(condition, { timeout: 5_000, interval: 20 }).toBe(true);
+  await expect.poll(condition, { timeout: 15_000, interval: 20 }).toBe(true);
 }

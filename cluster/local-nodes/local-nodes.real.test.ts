@@ -69,7 +69,7 @@ describe.skipIf(skip)(skip ? `local nodes (skipped: ${reason})` : "local nodes",
     const id = await inside.runtime.createContainer(sandbox.id, containerConfig(inside.image.id));
     await inside.runtime.startContainer(id);
     const fetchFromPod = async (url: string) =>
-      (await inside.runtime.exec(id, ["wget", "-qO-", url], { timeoutMs: 5000 })).stdout;
+      (await inside.runtime.exec(id, ["wget", "-qO-", url], { timeoutMs: 60_000 })).stdout;
     return {
       ip: sandbox.ip,
       fetchFromPod,
@@ -193,7 +193,7 @@ async function forwarding(): Promise<string> {
 }
 
 async function untilAnswers(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 60; attempt++) {
+  for (let attempt = 0; attempt < 600; attempt++) {
     const answer = await fetch(url).catch(() => undefined);
     if (answer?.ok === true) return;
     await systemClock.sleep(50);

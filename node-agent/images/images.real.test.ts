@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createServer as createTcpServer } from "node:net";
 import type { Server } from "node:http";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -13,6 +12,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "#base/clock";
+import { freePort } from "#base/free-ports.testing";
 import { silentLogger } from "#base/logger";
 import { systemRandom } from "#base/random";
 import { runChecked } from "../runtime/run-command.ts";
@@ -396,17 +396,9 @@ async function startRegistry(folder: string): Promise<{ child: ChildProcess; add
   for (let attempt = 0; ; attempt++) {
     const up = await fetch(`http://${address}/v2/`).catch(() => undefined);
     if (up?.ok === true) return { child, address };
-    if (attempt === 200) throw new Error("docker-registry does not start");
+    if (attempt === 1_200) throw new Error("docker-registry does not start");
     await systemClock.sleep(50);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 /** A registry that serves the layout, but lies, asks for a token or hangs. */

@@ -41,7 +41,7 @@ export interface WatchEvent {
 }
 
 export interface Watching {
-  /** The next event, in order; undefined when the server has ended the stream. Rejects after five seconds of silence. */
+  /** The next event, in order; undefined when the server has ended the stream. Rejects after half a minute of silence. */
   next(): Promise<WatchEvent | undefined>;
   stop(): void;
 }
@@ -92,8 +92,8 @@ export function watching(events: AsyncGenerator<WatchEvent>, stop: () => void): 
   return {
     next: async () => {
       const silence = new AbortController();
-      const tooLong = systemClock.sleep(5_000, silence.signal).then(() => {
-        throw new Error("five seconds without an event");
+      const tooLong = systemClock.sleep(30_000, silence.signal).then(() => {
+        throw new Error("half a minute without an event");
       });
       tooLong.catch(() => undefined);
       try {

@@ -31,7 +31,7 @@ describe("a control plane that has started", () => {
   afterEach(() => plane.close());
 
   async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-    for (let attempt = 0; attempt < 200; attempt++) {
+    for (let attempt = 0; attempt < 3_000; attempt++) {
       const found = await look().catch((error: unknown) => {
         if (hasReason(error, "NotFound")) return undefined;
         throw error;

@@ -38,7 +38,8 @@ test.runIf(hasOwnServers)(
     const size = 300_000;
     const [one, forty] = await Promise.all([1, 40].map((count) => run<Grown>("slow-watchers-main.ts", count, writes, size)));
     expect(forty![0]).toMatchObject({ open: 40, told: writes });
-    expect(forty![0]!.longestMs).toBeLessThan(2_000);
+    // Who does not read is put out after ten seconds, and whoever it holds up would be so as long.
+    expect(forty![0]!.longestMs).toBeLessThan(9_000);
     // What one of them has not read is a third of all at the least, and of forty it would be half a gigabyte.
     expect(forty![0]!.grown - one![0]!.grown, JSON.stringify([one, forty])).toBeLessThan(40_000_000);
   },

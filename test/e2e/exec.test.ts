@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadHelloImage } from "./hello-image.ts";
 import { whyNot } from "./requirements.ts";
-import { eventually, run, succeed } from "./run.ts";
+import { eventually, run, start, stop, succeed } from "./run.ts";
 import { TestCluster, type Kubectl } from "./test-cluster.ts";
 
 /** The first comes over SPDY, the second over a WebSocket. */
@@ -45,8 +46,8 @@ describe.skipIf(reason !== "")(`commands in containers${reason && ` (skipped: ${
     ]) {
       await kubectl.do(["apply", "-f", "-"], made);
     }
-    await kubectl.do(["wait", "pod", "one", "two", "--for=condition=Ready", "--timeout=30s"]);
-    await kubectl.do(["wait", "pod", "over", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s"]);
+    await kubectl.do(["wait", "pod", "one", "two", "--for=condition=Ready", "--timeout=120s"]);
+    await kubectl.do(["wait", "pod", "over", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]);
   });
   afterAll(() => (cluster as TestCluster | undefined)?.remove());
 
@@ -117,26 +118,32 @@ describe.skipIf(reason !== "")(`commands in containers${reason && ` (skipped: ${
     });
 
     it("gives a terminal of the client's size, that follows it", async () => {
-      const inside = "sleep 1; tty; stty size; sleep 3; stty size; exit 5";
-      const outside = [
-        "stty rows 33 cols 101",
-        "(sleep 3; stty rows 44 cols 122 < /dev/tty) &",
-        `${kubectl.binary} exec -it two -c first -- sh -c '${inside}'`,
-      ].join("\n");
-      const { code, stdout } = await run(["script", "-qec", outside, "/dev/null"], { env: kubectl.env, timeoutMs: 30_000 });
-      expect(stdout.replaceAll("\r", "")).toMatch(/\/dev\/pts\/\d+\n33 101\n44 122\n/);
-      expect(code).toBe(5);
+      const until = (size: string): string => `until [ "$(stty size 2>&1)" = "${size}" ]; do sleep 0.1; done; stty size`;
+      const inside = `tty; ${until("33 101")}; ${until("44 122")}; exit 5`;
+      const outside = `tty; stty rows 33 cols 101; exec ${kubectl.binary} exec -it two -c first -- sh -c '${inside}'`;
+      const { child, output } = start(["script", "-qec", outside, "/dev/null"], { env: kubectl.env });
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      const shown = (): string => output.stdout.replaceAll("\r", "");
+      try {
+        await eventually("the first size", async () => shown().includes("\n33 101\n"));
+        await succeed(["stty", "-F", shown().split("\n")[0] ?? "", "rows", "44", "cols", "122"]);
+        await eventually("the second size", async () => shown().includes("\n44 122\n"));
+      } finally {
+        child.stdin?.end();
+      }
+      expect(await ended).toBe(5);
+      expect(shown()).toMatch(/^\/dev\/pts\/\d+\n\/dev\/pts\/\d+\n33 101\n44 122\n/);
     });
 
     it("leaves nothing of a command whose client is gone, also when its input is not read", async () => {
       const idle = kubectl.start(["exec", "two", "-c", "first", "--", "sh", "-c", "sleep 4242 & sleep 4243"]);
-      const flooded = run(["bash", "-c", `exec ${kubectl.binary} exec -i two -c first -- sleep 4244 < /dev/zero`], {
-        env: kubectl.env,
-        timeoutMs: 4000,
-      });
+      const flooding = `exec ${kubectl.binary} exec -i two -c first -- sleep 4244 < /dev/zero`;
+      const flooded = start(["bash", "-c", flooding], { env: kubectl.env });
       await eventually("the commands", async () => (await processes()).match(/sleep 424[234]/g)?.length === 3);
       idle.child.kill("SIGKILL");
-      await flooded;
+      // What nobody reads has filled what is on the way by then.
+      await sleep(1_000);
+      await stop(flooded);
       await eventually("the commands' end", async () => !/sleep 424/.test(await processes()));
     });
 
@@ -150,7 +157,7 @@ describe.skipIf(reason !== "")(`commands in containers${reason && ` (skipped: ${
       child.stdout?.pause();
       child.kill("SIGSTOP");
       try {
-        await new Promise((resolve) => setTimeout(resolve, 3000));
+        await sleep(3000);
         expect((await memory()) - before).toBeLessThan(40);
       } finally {
         child.kill("SIGKILL");

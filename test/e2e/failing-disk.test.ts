@@ -36,7 +36,7 @@ describe.skipIf(whyNot !== "")(`a control plane whose disk fails${whyNot && ` ($
 
   /** On the disk that fails. */
   const up = async (env: Readonly<Record<string, string>> = {}): Promise<Ran> => {
-    const flags = ["--nodes", "0", "--name", cluster.name, "--state-dir", state];
+    const flags = ["--nodes", "0", "--port", String(cluster.port), "--name", cluster.name, "--state-dir", state];
     return run([join(packageRoot, "skiff"), "up", ...flags], { env: { ...cluster.env, ...env } });
   };
   const create = (name: string, size: number): Promise<Ran> =>

@@ -31,10 +31,11 @@ interface Misbehaviour {
 const behaviours: Readonly<Record<string, Misbehaviour>> = {
   greedy: { command: `exec ${eat}`, limits: { memory: "16Mi" } },
   survivor: { command: `${eat}; echo alone; exec sleep 1000`, limits: { memory: "16Mi" } },
+  // Its quota; then how long the machine is up, in seconds, and what it has used, before and after.
   busy: {
     command: isV2
-      ? "cat /sys/fs/cgroup/cpu.max; u() { grep usage_usec /sys/fs/cgroup/cpu.stat | cut -d' ' -f2; }; (while :; do :; done) & a=$(u); sleep 3; echo $((($(u) - a) / 1000))"
-      : "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us; (while :; do :; done) & u() { cat /sys/fs/cgroup/cpuacct/cpuacct.usage; }; a=$(u); sleep 3; echo $((($(u) - a) / 1000000))",
+      ? "cat /sys/fs/cgroup/cpu.max; u() { cut -d' ' -f1 /proc/uptime; grep usage_usec /sys/fs/cgroup/cpu.stat | cut -d' ' -f2; }; (while :; do :; done) & u; sleep 3; u"
+      : "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us; u() { cut -d' ' -f1 /proc/uptime; cat /sys/fs/cgroup/cpuacct/cpuacct.usage; }; (while :; do :; done) & u; sleep 3; u",
     limits: { cpu: "200m" },
   },
   stubborn: {
@@ -150,26 +151,35 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
       return status?.state?.running !== undefined && status;
     });
     const id = containerID.slice(containerID.indexOf("://") + 3);
-    const monitor = (await processes()).filter(({ command }) => /conmon /.test(command) && command.includes(` -c ${id} `));
-    expect(monitor).toHaveLength(1);
-    process.kill(monitor[0]?.pid ?? 0, "SIGKILL");
-    const restarted = await eventually("its second attempt", async () => {
-      const status = await main("unwatched");
-      return status?.restartCount === 1 && status.state?.running !== undefined && status;
+    const monitor = await eventually("its only monitor", async () => {
+      const found = (await processes()).filter(({ command }) => /conmon /.test(command) && command.includes(` -c ${id} `));
+      return found.length === 1 && found[0];
     });
+    process.kill(monitor.pid, "SIGKILL");
+    const restarted = await eventually(
+      "its second attempt",
+      async () => {
+        const status = await main("unwatched");
+        return status?.restartCount === 1 && status.state?.running !== undefined && status;
+      },
+      60_000,
+    );
     expect(restarted.lastState?.terminated).toMatchObject({ exitCode: 137, reason: "ContainerStatusUnknown" });
     expect((await processes()).filter(({ command }) => command === "sleep 808")).toHaveLength(1);
   });
 
   it("holds a busy container to its share of a CPU", async () => {
     await isIn("busy", "Succeeded");
-    const [quota = "", used = ""] = (await logs("busy")).trim().split("\n");
+    const [quota = "", ...lines] = (await logs("busy")).trim().split("\n");
     expect(quota).toBe(isV2 ? "20000 100000" : "20000");
-    expect(Number(used)).toBeGreaterThan(200);
-    expect(Number(used)).toBeLessThan(950);
+    const [began, usedBefore, ended, usedAfter] = lines.map(Number) as [number, number, number, number];
+    const share = (usedAfter - usedBefore) / (isV2 ? 1e6 : 1e9) / (ended - began);
+    // A busy machine may give it less.
+    expect(share).toBeGreaterThan(0.02);
+    expect(share).toBeLessThan(0.32);
   });
 
-  it("kills a process that ignores SIGTERM after its grace, and not much later", async () => {
+  it("kills a process that ignores SIGTERM after its own grace, which is not upstream's usual one", async () => {
     await isIn("stubborn", "Running");
     const asked = performance.now();
     await kubectl.do(["delete", "pod", "stubborn", "--wait=false"]);
@@ -177,17 +187,24 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
     const took = performance.now() - asked;
     expect(terminated).toMatchObject({ exitCode: 137, reason: "Error" });
     expect(took).toBeGreaterThan(2900);
-    expect(took).toBeLessThan(6000);
+    expect(took).toBeLessThan(25_000);
     await kubectl.do(["patch", "pod", "stubborn", "--type=merge", "-p", '{"metadata":{"finalizers":null}}']);
   });
 
   it("holds a crashing container back longer each time", async () => {
-    const told = await eventually("the back-off", async () => {
-      const status = await main("crashing");
-      return status?.state?.waiting?.reason === "CrashLoopBackOff" && status.restartCount === 2 && status;
-    });
+    const told = await eventually(
+      "the back-off",
+      async () => {
+        const status = await main("crashing");
+        return status?.state?.waiting?.reason === "CrashLoopBackOff" && status.restartCount >= 2 && status;
+      },
+      60_000,
+    );
     const { uid } = (await pod("crashing")).metadata;
-    expect(told.state?.waiting?.message).toBe(`back-off 20s restarting failed container=main pod=crashing_default(${uid})`);
+    const backOff = ["10s", "20s", "40s", "1m20s", "2m40s"][told.restartCount - 1] ?? "5m0s";
+    expect(told.state?.waiting?.message).toBe(
+      `back-off ${backOff} restarting failed container=main pod=crashing_default(${uid})`,
+    );
     expect(told.lastState?.terminated).toMatchObject({ exitCode: 5, reason: "Error" });
     expect(await kubectl.do(["get", "events"])).toMatch(/BackOff .*pod\/crashing .*Back-off restarting failed container main/);
   });
@@ -201,8 +218,11 @@ describe.skipIf(reason !== "")(`containers that misbehave${reason && ` (skipped:
       ]);
       return events.items.some(({ count = 0, message }) => count >= 3 && message.includes("timed out after 1s"));
     });
-    const { stdout } = await kubectl.try(["exec", "unresponsive", "--", "ps", "-o", "args"]);
-    expect(stdout.match(/^sleep 60[67]$/gm)?.length ?? 0).toBeLessThanOrEqual(2);
+    // Those of one probe at the most, once those of the one before have been killed.
+    await eventually("the probes' end", async () => {
+      const { stdout } = await kubectl.try(["exec", "unresponsive", "--", "ps", "-o", "args"]);
+      return (stdout.match(/^sleep 60[67]$/gm)?.length ?? 0) <= 2;
+    });
     expect(await main("unresponsive")).toMatchObject({ ready: false, restartCount: 0, state: { running: {} } });
   });
 

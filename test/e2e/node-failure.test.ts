@@ -32,7 +32,7 @@ describe.skipIf(reason !== "")(`a node that dies${reason && ` (skipped: ${reason
     await kubectl.do(["apply", "-f", "-"], helloDeployment("moving", 3));
     const patch = JSON.stringify({ spec: { template: { spec: { tolerations: impatient } } } });
     await kubectl.do(["patch", "deployment", "moving", "-p", patch]);
-    await kubectl.do(["rollout", "status", "deployment/moving", "--timeout=60s"]);
+    await kubectl.do(["rollout", "status", "deployment/moving", "--timeout=120s"]);
   });
   afterAll(() => (cluster as TestCluster | undefined)?.remove());
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "#base/free-ports.testing";
 import { writeOciLayout } from "#node-agent/images/oci-layout";
 import { eventually, start, stop, succeed } from "./run.ts";
 import { execFileSync } from "node:child_process";
@@ -80,15 +80,4 @@ async function downloadPackages(folder: string): Promise<void> {
     await succeed(["apt-get", "update"]);
     await succeed(["apt-get", "download", ...nginxPackages], { cwd: folder });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -20,7 +20,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   // One that reads no input may have ended before it gets any.
   child.stdin?.on("error", () => undefined);
   child.stdin?.end(options.input ?? "");
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 90_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 180_000);
   const code = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status) => resolve(status ?? -1));
@@ -57,7 +57,7 @@ export async function stop({ child }: { child: ChildProcess }): Promise<void> {
 }
 
 /** Asks again and again until the answer is not undefined or false. Says what it waited for when time is up. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined | false>, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let problem: unknown;
   for (;;) {

@@ -71,7 +71,7 @@ describe.skipIf(reason !== "")(`a cluster with a node and the embedded store${be
 
   it("is saved while it is written to, at one moment, readable by nobody else", async () => {
     const client = createClient(httpTransport(readKubeconfig(cluster.kubeconfig)));
-    const state = { writing: true };
+    const state = { writing: true, pairs: 0 };
     const create = (name: string) =>
       client.create(configMaps, { metadata: { name, namespace: "default" }, data: { a: "b".repeat(500) } });
     const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -79,11 +79,13 @@ describe.skipIf(reason !== "")(`a cluster with a node and the embedded store${be
       for (; state.writing; pairs++) {
         await create(`pair-${writer}-${pairs}-first`);
         await create(`pair-${writer}-${pairs}-second`);
+        state.pairs++;
       }
       return pairs;
     });
-    await sleep(300);
     for (let turn = 0; turn < 3; turn++) {
+      const before = state.pairs;
+      await eventually("more to be written", async () => state.pairs >= before + 20);
       const stdout = must(await cluster.skiff(["snapshot", "save", file], turn === 0 ? [] : ["--force"]));
       const keys = [...(await contentsOf(file)).keys()].filter((key) => key.includes("/pair-"));
       expect(keys.length).toBeGreaterThan(8);
@@ -278,9 +280,9 @@ describe.skipIf(reason !== "")(`a restore that is killed${because}`, () => {
         log: silentLogger,
       });
       try {
+        const begun = storage.watch(unfinishedRestoreKey, await storage.revision(), AbortSignal.timeout(60_000));
         const { child } = command("restore", next);
-        await eventually("the restore to begin", async () => (await storage.get(unfinishedRestoreKey)) !== undefined);
-        await sleep(100);
+        for await (const batch of begun) if ("changes" in batch) break;
         child.kill("SIGKILL");
       } finally {
         await storage.close();

@@ -29,5 +29,5 @@ export async function stage(
   await kubectl("create", "namespace", namespace);
   await kubectl("config", "set-context", "--current", "--namespace", namespace);
   await eventually("the namespace's service account", () => kubectl("get", "serviceaccount", "default"));
-  return (command) => run(["bash", "-c", command], { env, cwd: place, timeoutMs: 30_000 });
+  return (command) => run(["bash", "-c", command], { env, cwd: place, timeoutMs: 120_000 });
 }

@@ -118,7 +118,7 @@ describe.skipIf(reason !== "")(`a cluster whose parts are killed${reason && ` (s
     process.kill(await cluster.pidOf("control-plane"), "SIGKILL");
     const acknowledged = await writer.ended;
     await cluster.up();
-    await kubectl.do(["rollout", "status", "deployment/rolling", "--timeout=60s"]);
+    await kubectl.do(["rollout", "status", "deployment/rolling", "--timeout=120s"]);
     const { items } = await kubectl.json<{ items: { metadata: { name: string } }[] }>([
       "get",
       "configmaps",
@@ -158,7 +158,7 @@ function ask(pods: readonly TestPod[]): { stop(): Promise<{ asked: number; failu
     pods.map(async (pod) => {
       while (!stopped) {
         try {
-          const answer = await fetch(`http://${pod.status.podIP ?? ""}:8080`, { signal: AbortSignal.timeout(2_000) });
+          const answer = await fetch(`http://${pod.status.podIP ?? ""}:8080`, { signal: AbortSignal.timeout(20_000) });
           if (!(await answer.text()).includes(pod.metadata.name)) failures.push(`${pod.metadata.name}: wrong page`);
           asked++;
         } catch (error) {

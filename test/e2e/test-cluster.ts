@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "#base/free-ports.testing";
 import { packageRoot } from "#base/package-root";
 import { kubectlBinary } from "./requirements.ts";
 import { run, start, succeed, type Ran } from "./run.ts";
@@ -27,15 +28,18 @@ export class TestCluster {
   readonly name: string;
   readonly folder: string;
   readonly kubeconfig: string;
+  /** Of its API server: nobody else takes it while that is down. */
+  readonly port: number;
 
-  private constructor(name: string, folder: string) {
+  private constructor(name: string, folder: string, port: number) {
     this.name = name;
     this.folder = folder;
+    this.port = port;
     this.kubeconfig = join(folder, "kubeconfig");
   }
 
   static async create(name: string): Promise<TestCluster> {
-    return new TestCluster(name, await mkdtemp(join(tmpdir(), `skiff-${name}-`)));
+    return new TestCluster(name, await mkdtemp(join(tmpdir(), `skiff-${name}-`)), await freePort());
   }
 
   /** `skiff COMMAND …` for this cluster. */
@@ -47,7 +51,7 @@ export class TestCluster {
   }
 
   async up(...flags: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.skiff(["up"], flags);
+    const { code, stdout, stderr } = await this.skiff(["up"], ["--port", String(this.port), ...flags]);
     if (code !== 0) throw new Error(`skiff up exited with ${code}: ${stdout}${stderr}`);
     return stdout;
   }

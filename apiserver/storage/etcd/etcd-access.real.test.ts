@@ -83,13 +83,11 @@ describe.skipIf(reason !== "")(`an etcd that does not let everybody in${reason &
     await etcd.restart();
     await etcd.whenReady();
     await expect
-      .poll(
-        () =>
-          opened.get("/registry/k/b").then(
-            () => "read",
-            () => "not yet",
-          ),
-        { timeout: 10_000 },
+      .poll(() =>
+        opened.get("/registry/k/b").then(
+          () => "read",
+          () => "not yet",
+        ),
       )
       .toBe("read");
     const again = await opened.put("/registry/k/c", Buffer.from("x"), 0);

@@ -1,10 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Etcd3 } from "etcd3";
 import { systemClock } from "#base/clock";
+import { freePorts } from "#base/free-ports.testing";
 
 /** The etcd on PATH, or the one that SKIFF_ETCD names. */
 const etcdBinary =
@@ -83,12 +83,11 @@ export class RealEtcd {
     await this.#members[index]?.start();
   }
 
-  /** Which member leads. */
+  /** Which member leads, once they have chosen. */
   async leader(): Promise<number> {
-    for (const [index, url] of this.servers.entries()) {
-      const client = new Etcd3({ hosts: url });
-      const status = await client.maintenance.status().finally(() => client.close());
-      if (status.leader === status.header.member_id) return index;
+    for (let turn = 0; turn < 300; turn++) {
+      for (const [index, url] of this.servers.entries()) if (await leads(url)) return index;
+      await systemClock.sleep(50);
     }
     throw new Error("no member leads");
   }
@@ -145,13 +144,22 @@ class Member {
   }
 
   async whenListening(): Promise<void> {
-    for (let turn = 0; turn < 300; turn++) {
+    for (let turn = 0; turn < 1_200; turn++) {
       if (this.#child === undefined || this.#child.exitCode !== null) throw new Error(`etcd ended: ${this.#output}`);
       if (/ready to serve client requests|serving (insecure )?client (requests|traffic)/i.test(this.#output)) return;
       await systemClock.sleep(50);
     }
     throw new Error(`etcd does not come up: ${this.#output}`);
   }
+}
+
+async function leads(url: string): Promise<boolean> {
+  const client = new Etcd3({ hosts: url });
+  const status = await client.maintenance
+    .status()
+    .catch(() => undefined)
+    .finally(() => client.close());
+  return status !== undefined && status.leader === status.header.member_id;
 }
 
 function argumentsOf(
@@ -169,19 +177,6 @@ function argumentsOf(
       : ["--client-cert-auth", "--trusted-ca-file", tls.ca, "--cert-file", tls.cert, "--key-file", tls.key]),
     ...extra,
   ];
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Its version, e.g. `3.4.23`. */
