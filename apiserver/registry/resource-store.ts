@@ -65,9 +65,9 @@ export class ResourceStore {
     return entry === undefined ? undefined : new CachedObject(entry);
   }
 
-  /** As the cache has it, which is enough to try a write with: the swap tells when it was old. */
+  /** As it is known here, which is enough to try a write with: the swap tells when it was old. */
   async recent(key: ObjectKey): Promise<CachedObject | undefined> {
-    return this.cache.getCached(storageKey(this.definition.type, key)) ?? this.getLive(key);
+    return this.cache.latestKnown(storageKey(this.definition.type, key)) ?? this.getLive(key);
   }
 
   /** @throws AlreadyExists, Invalid, and what admission throws. */
@@ -264,9 +264,10 @@ export class ResourceStore {
       throw new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${largestObject}`, {});
     }
     try {
-      return CachedObject.of(
-        await this.#storage.put(key, value, expected, expiresAfterSeconds === undefined ? {} : { expiresAfterSeconds }),
-      );
+      const options = expiresAfterSeconds === undefined ? {} : { expiresAfterSeconds };
+      const written = CachedObject.of(await this.#storage.put(key, value, expected, options));
+      this.cache.noteWritten(written);
+      return written;
     } catch (error) {
       throw statusOfStorageError(error, this.definition.type, object.metadata.name ?? "");
     }

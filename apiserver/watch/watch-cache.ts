@@ -19,6 +19,7 @@ import {
 import { CacheState, indexMark, type CachedCommit, type CachedEvent, type IndexPaths } from "./cache-state.ts";
 import { CachedObject, type ValueSource } from "./cached-object.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
+import { UnseenWrites } from "./unseen-writes.ts";
 
 export interface WatchCacheOptions {
   readonly storage: Storage;
@@ -61,6 +62,7 @@ export class WatchCache implements Storage {
   #state: CacheState;
   #followers = new Followers(0);
   readonly #waiters: RevisionWaiters;
+  readonly #unseen = new UnseenWrites();
   #ready = false;
   #failure: StorageError | undefined;
   readonly #hasFailed = newMoment();
@@ -165,6 +167,16 @@ export class WatchCache implements Storage {
 
   getCached(key: string): CachedObject | undefined {
     return this.#state.objects.get(key);
+  }
+
+  /** What was written here, if that is newer than what has been seen: enough to try the next write with, and nothing to show. */
+  latestKnown(key: string): CachedObject | undefined {
+    return this.#unseen.get(key) ?? this.getCached(key);
+  }
+
+  /** Of a write that succeeded. */
+  noteWritten(object: CachedObject): void {
+    if (object.revision > this.current) this.#unseen.add(object);
   }
 
   /** In key order. */
@@ -400,6 +412,7 @@ export class WatchCache implements Storage {
     } else {
       const { revision, events } = this.#state.apply(batch, this.#clock.monotonic());
       this.#trim();
+      for (const { key } of batch.changes) this.#unseen.seen(key, revision);
       const marks = (): string[] => events.flatMap((event) => this.#state.marksOf(event));
       this.#followers.announce({ revision, keys: events.map(keyOf), marks });
     }
@@ -446,6 +459,7 @@ export class WatchCache implements Storage {
     this.#followers = new Followers(revision);
     this.#ready = true;
     this.#failure = undefined;
+    this.#unseen.seenUpTo(revision);
     previous.end(expired(previous.revision, revision));
     this.#waiters.reached(revision);
   }

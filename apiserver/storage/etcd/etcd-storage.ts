@@ -1,4 +1,4 @@
-import type { ICompare, IRequestOp, ITxnResponse } from "etcd3";
+import type { ICompare, IRequestOp } from "etcd3";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
@@ -140,18 +140,25 @@ export class EtcdStorage implements Storage {
   async put(key: string, value: Uint8Array, expected: Revision, options: { expiresAfterSeconds?: number } = {}): Promise<Entry> {
     this.#throwIfClosed();
     const { expiresAfterSeconds: seconds } = options;
-    const write = async (): Promise<ITxnResponse> => {
+    const write = async (): Promise<Revision | undefined> => {
       const lease = seconds === undefined ? {} : { lease: await this.#reading(this.#leases.leaseFor(seconds)) };
       const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       return this.#swap(key, expected, { request_put: { key: this.#deps.keys.toEtcd(key), value: bytes, ...lease } });
     };
-    const response = await write().catch(async (error: unknown) => {
-      if (seconds === undefined || !isLeaseNotFound(causeOf(error))) throw error;
-      // Refused for want of its lease, which ended between being chosen and being used: nothing has been written.
-      this.#leases.forget(seconds);
-      return write();
-    });
-    if (response.succeeded) return { key, value, revision: Number(response.header.revision) };
+    const { own } = this.#feed;
+    own.add(key, value);
+    let revision: Revision | undefined;
+    try {
+      revision = await write().catch(async (error: unknown) => {
+        if (seconds === undefined || !isLeaseNotFound(causeOf(error))) throw error;
+        // Refused for want of its lease, which ended between being chosen and being used: nothing has been written.
+        this.#leases.forget(seconds);
+        return write();
+      });
+    } finally {
+      if (revision === undefined) own.remove(key, value);
+    }
+    if (revision !== undefined) return { key, value, revision };
     if (expected === 0) throw new StorageError("AlreadyExists", `${key} already exists`);
     throw new StorageError("Conflict", `${key} is not at revision ${expected}`);
   }
@@ -160,8 +167,8 @@ export class EtcdStorage implements Storage {
     this.#throwIfClosed();
     // etcd would find "not there" to be just as expected, and delete nothing.
     if (expected === 0) throw new StorageError("Conflict", `${key} is not at revision 0`);
-    const response = await this.#swap(key, expected, { request_delete_range: { key: this.#deps.keys.toEtcd(key) } });
-    if (response.succeeded) return Number(response.header.revision);
+    const revision = await this.#swap(key, expected, { request_delete_range: { key: this.#deps.keys.toEtcd(key) } });
+    if (revision !== undefined) return revision;
     throw new StorageError("Conflict", `${key} is not at revision ${expected}`);
   }
 
@@ -265,13 +272,17 @@ export class EtcdStorage implements Storage {
     }
   }
 
-  async #swap(key: string, expected: Revision, operation: IRequestOp): Promise<ITxnResponse> {
+  /** @returns the revision of the write; undefined: the key is not at the expected one. */
+  async #swap(key: string, expected: Revision, operation: IRequestOp): Promise<Revision | undefined> {
     const { members, keys } = this.#deps;
     const compare: ICompare[] = [{ key: keys.toEtcd(key), target: "Mod", result: "Equal", mod_revision: String(expected) }];
     try {
-      const response = await members.call((client, options) => client.kv.txn({ compare, success: [operation] }, options));
-      this.#latest = Math.max(this.#latest, Number(response.header.revision));
-      return response;
+      const { succeeded, header } = await members.call((client, options) =>
+        client.kv.txn({ compare, success: [operation] }, options),
+      );
+      const revision = Number(header.revision);
+      this.#latest = Math.max(this.#latest, revision);
+      return succeeded ? revision : undefined;
     } catch (error) {
       if (isNoSpace(error)) throw await this.#noSpace(key, expected, error);
       throw writeError(error);

@@ -2,6 +2,7 @@ import { ChangeLog, expired } from "../change-log.ts";
 import type { Commit } from "../commit.ts";
 import { Followers, type Followed } from "../followers.ts";
 import { hasStorageReason, StorageError, type Revision } from "../storage.ts";
+import { OwnValues } from "./own-values.ts";
 import { ResumingWatch, type WatchDependencies } from "./resuming-watch.ts";
 
 /** How much of the latest history is kept here. Who reads slower gets it from etcd. */
@@ -19,6 +20,8 @@ const longestSilenceMs = 5_000;
  * Its position is the proof of being up to date: nothing up to it is missing, for no prefix.
  */
 export class Feed {
+  /** What is being written here, which then comes by. */
+  readonly own = new OwnValues();
   readonly #deps: WatchDependencies;
   readonly #revision: () => Promise<Revision>;
   readonly #fence: string;
@@ -34,7 +37,7 @@ export class Feed {
     this.#deps = deps;
     this.#revision = revision;
     this.#fence = deps.keys.fence;
-    this.#watch = new ResumingWatch(start, deps);
+    this.#watch = new ResumingWatch(start, deps, this.own);
     this.#log = new ChangeLog(start);
     this.#followers = new Followers(start);
   }
@@ -148,7 +151,8 @@ export class Feed {
       try {
         const revision = await this.#revision();
         const previous = this.#followers;
-        this.#watch = new ResumingWatch(revision, this.#deps);
+        this.own.clear();
+        this.#watch = new ResumingWatch(revision, this.#deps, this.own);
         this.#log = new ChangeLog(revision);
         this.#followers = new Followers(revision);
         this.#bytes = 0;

@@ -143,10 +143,11 @@ const channelOptions = {
 
 type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
 
+const never = new AbortController().signal;
+
 /** `etcd3` would otherwise repeat requests, writes among them, and stop asking a host for a while. */
 const onePass = {
-  execute: async <T>(fn: (context: { signal: AbortSignal }) => PromiseLike<T> | T): Promise<T> =>
-    fn({ signal: new AbortController().signal }),
+  execute: async <T>(fn: (context: { signal: AbortSignal }) => PromiseLike<T> | T): Promise<T> => fn({ signal: never }),
   onSuccess: () => ({ dispose: () => undefined }),
   onFailure: () => ({ dispose: () => undefined }),
 } as unknown as Policy;

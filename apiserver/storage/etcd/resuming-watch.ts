@@ -6,6 +6,7 @@ import { hasStorageReason, type Revision } from "../storage.ts";
 import { readError } from "./etcd-failure.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Member, Members, WatchStream } from "./members.ts";
+import type { OwnValues } from "./own-values.ts";
 import { answersProgressInOrder } from "./server-version.ts";
 import { readResponses, WatchCancelled, type StreamItem } from "./watch-responses.ts";
 
@@ -30,14 +31,16 @@ const failuresPerLine = 30;
  */
 export class ResumingWatch {
   readonly #deps: WatchDependencies;
+  readonly #own: OwnValues | undefined;
   #position: Revision;
   #stream: WatchStream | undefined;
   #isOpen = false;
   #progressIsInOrder = false;
 
-  constructor(after: Revision, deps: WatchDependencies) {
+  constructor(after: Revision, deps: WatchDependencies, own?: OwnValues) {
     this.#position = after;
     this.#deps = deps;
+    this.#own = own;
   }
 
   /** Nothing up to this revision is missing. */
@@ -99,7 +102,7 @@ export class ResumingWatch {
       signal.throwIfAborted();
       const start = this.#position + 1;
       stream.write({ create_request: { ...keys.everything, start_revision: start, prev_kv: true, fragment: true } });
-      yield* this.#follow(readResponses(stream, keys));
+      yield* this.#follow(readResponses(stream, keys, this.#own));
     } finally {
       signal.removeEventListener("abort", cancel);
       this.#isOpen = false;

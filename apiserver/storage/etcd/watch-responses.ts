@@ -2,6 +2,7 @@ import type { IEvent, IKeyValue, IWatchResponse } from "etcd3";
 import type { Commit } from "../commit.ts";
 import { StorageError, type Change, type Entry, type Revision } from "../storage.ts";
 import type { KeySpace } from "./key-space.ts";
+import type { OwnValues } from "./own-values.ts";
 
 /** `opened`: the server follows from here on, and its revision was this one. */
 export type StreamItem = { readonly opened: Revision } | Commit | { readonly progress: Revision };
@@ -13,10 +14,15 @@ export class WatchCancelled extends Error {
 
 /**
  * What the responses of a stream with one watch say: all changes of a revision as one commit, whole however the server cut them.
+ * Values that are among `own` are those.
  *
  * @throws StorageError Expired when changes, or the values before them, are compacted. @throws WatchCancelled
  */
-export async function* readResponses(responses: AsyncIterable<IWatchResponse>, keys: KeySpace): AsyncGenerator<StreamItem> {
+export async function* readResponses(
+  responses: AsyncIterable<IWatchResponse>,
+  keys: KeySpace,
+  own?: OwnValues,
+): AsyncGenerator<StreamItem> {
   let events: IEvent[] = [];
   for await (const response of responses) {
     const revision = Number(response.header.revision);
@@ -31,7 +37,7 @@ export async function* readResponses(responses: AsyncIterable<IWatchResponse>, k
     }
     events = events.length === 0 ? response.events : events.concat(response.events);
     if (response.fragment) continue;
-    yield* commitsOf(events, keys);
+    yield* commitsOf(events, keys, own);
     events = [];
   }
 }
@@ -41,7 +47,7 @@ function endOf({ compact_revision: compacted, cancel_reason: reason }: IWatchRes
   return new WatchCancelled(reason === "" ? "etcd cancelled the watch" : reason);
 }
 
-function* commitsOf(events: readonly IEvent[], keys: KeySpace): Generator<Commit> {
+function* commitsOf(events: readonly IEvent[], keys: KeySpace, own: OwnValues | undefined): Generator<Commit> {
   let revision = 0;
   let changes: Change[] = [];
   for (const event of events) {
@@ -51,12 +57,12 @@ function* commitsOf(events: readonly IEvent[], keys: KeySpace): Generator<Commit
       changes = [];
     }
     revision = at;
-    changes.push(changeOf(event, keys));
+    changes.push(changeOf(event, keys, own));
   }
   if (changes.length > 0) yield { revision, changes };
 }
 
-function changeOf(event: IEvent, keys: KeySpace): Change {
+function changeOf(event: IEvent, keys: KeySpace, own: OwnValues | undefined): Change {
   const { kv } = event;
   // Absent messages are null, whatever the types say.
   const before = event.prev_kv as IKeyValue | null;
@@ -65,9 +71,10 @@ function changeOf(event: IEvent, keys: KeySpace): Change {
   if (!isCreation && before === null) {
     throw new StorageError("Expired", `what was there before revision ${kv.mod_revision} has been compacted`);
   }
+  const key = keys.fromEtcd(kv.key);
   return {
-    key: keys.fromEtcd(kv.key),
-    ...(!isDeletion && { value: owned(kv.value) }),
+    key,
+    ...(!isDeletion && { value: own?.take(key, kv.value) ?? owned(kv.value) }),
     ...(before !== null && { previous: entryOf(before, keys) }),
   };
 }

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { OwnValues } from "./own-values.ts";
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+
+describe("values that this process writes", () => {
+  it("come back as they are in memory, once", () => {
+    const own = new OwnValues();
+    const value = bytes("v");
+    own.add("k", value);
+    expect(own.take("k", bytes("v"))).toBe(value);
+    expect(own.take("k", bytes("v"))).toBeUndefined();
+  });
+
+  it("are not mistaken for what somebody else wrote under the key", () => {
+    const own = new OwnValues();
+    const value = bytes("ours");
+    own.add("k", value);
+    expect(own.take("k", bytes("theirs"))).toBeUndefined();
+    expect(own.take("another", bytes("ours"))).toBeUndefined();
+    expect(own.take("k", bytes("ours"))).toBe(value);
+  });
+
+  it("are let go when they were not written, unless another is being written by now", () => {
+    const own = new OwnValues();
+    const [first, second] = [bytes("v"), bytes("v")];
+    own.add("k", first);
+    own.add("k", second);
+    own.remove("k", first);
+    expect(own.take("k", bytes("v"))).toBe(second);
+    own.add("k", first);
+    own.remove("k", first);
+    expect(own.take("k", bytes("v"))).toBeUndefined();
+  });
+});
