@@ -243,10 +243,10 @@ describe.runIf(hasOwnServers)("a server that ends", () => {
   test("ends its watches, finishes what is under way, and says so on readyz", async () => {
     const api = await startHttps();
     const watching = await api.watch(`${configMaps}?watch=true&resourceVersion=0`);
-    // Half of a body has been sent when the server begins to end.
+    // It waits for a version of the future when the server begins to end.
     const slow = api.request("GET", `${configMaps}?resourceVersion=99999`);
-    await new Promise((resolve) => setImmediate(resolve));
-    await api.request("GET", configMaps);
+    const isUnderWay = /^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m;
+    await expect.poll(async () => (await api.request("GET", "/metrics")).text).toMatch(isUnderWay);
     const stopped = api.http!.stop();
     expect(await watching.next()).toBeUndefined();
     expect((await slow).status).toBe(504);
