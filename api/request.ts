@@ -34,20 +34,20 @@ export interface ApiRequest {
   readonly group: string;
   readonly version: string;
   readonly resource: string;
-  readonly namespace?: string;
-  readonly name?: string;
-  readonly subresource?: string;
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly subresource?: string | undefined;
   readonly query: URLSearchParams;
   /** Empty without a body. */
   readonly contentType: string;
   readonly accept: string;
   /** Bytes as they came, or an object from the same process: both pass the same decoder. */
-  readonly body?: Uint8Array | object;
+  readonly body?: Uint8Array | object | undefined;
   readonly credentials: Credentials;
-  readonly impersonate?: Impersonation;
+  readonly impersonate?: Impersonation | undefined;
   readonly userAgent: string;
   /** Of a client that asks to change to another protocol: the headers that say to which, by their names in lower case. */
-  readonly upgrade?: Readonly<Record<string, string>>;
+  readonly upgrade?: Readonly<Record<string, string>> | undefined;
   readonly signal: AbortSignal;
 }
 

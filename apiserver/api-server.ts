@@ -160,16 +160,15 @@ export class ApiServer {
   }
 
   async #authorize(request: ApiRequest, user: UserInfo, verb: string): Promise<void> {
-    const fieldSelector = request.query.get("fieldSelector");
     const attributes: Attributes = {
       user,
       verb,
       group: request.group,
       resource: request.resource,
-      ...(request.subresource !== undefined && { subresource: request.subresource }),
-      ...(request.namespace !== undefined && { namespace: request.namespace }),
-      ...(request.name !== undefined && { name: request.name }),
-      ...(fieldSelector !== null && { fieldSelector }),
+      subresource: request.subresource,
+      namespace: request.namespace,
+      name: request.name,
+      fieldSelector: request.query.get("fieldSelector") ?? undefined,
     };
     const { decision, reason } = await this.#authorizer.authorize(attributes);
     if (decision !== "allow") throw forbiddenError(attributes, reason);

@@ -57,9 +57,13 @@ export async function authenticate(credentials: Credentials, options: Authentica
     case "rejected":
       throw unauthorized();
     case "certificate": {
+      const known = ofCertificate.get(credentials);
+      if (known !== undefined) return known;
       const { commonName, organizations, sha256 } = credentials;
       const extra = sha256 === undefined ? {} : { extra: { [credentialIdKey]: [`X509SHA256=${sha256}`] } };
-      return withAuthenticated({ name: commonName, groups: organizations, ...extra });
+      const user = withAuthenticated({ name: commonName, groups: organizations, ...extra });
+      ofCertificate.set(credentials, user);
+      return user;
     }
     case "inProcess":
       return withAuthenticated({ name: credentials.user, groups: credentials.groups });
@@ -70,6 +74,9 @@ export async function authenticate(credentials: Credentials, options: Authentica
     }
   }
 }
+
+/** A certificate says the same for as long as its connection lasts. */
+const ofCertificate = new WeakMap<Credentials, UserInfo>();
 
 function unauthorized(): StatusError {
   return new StatusError("Unauthorized", "Unauthorized");

@@ -9,11 +9,11 @@ export interface Attributes {
   readonly verb: string;
   readonly group: string;
   readonly resource: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
-  readonly name?: string;
+  readonly subresource?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
   /** Of a list, watch or deletecollection: as the client sent it. */
-  readonly fieldSelector?: string;
+  readonly fieldSelector?: string | undefined;
 }
 
 /** One that has no opinion leaves the question to the next; nobody allowing is a refusal. */

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ApiRequest, ApiResponse, Credentials, Verb } from "#api/request";
+import type { ApiResponse, Verb } from "#api/request";
 import { StatusError } from "#api/status";
 import { Cancellation } from "#base/cancellation";
 import type { Clock } from "#base/clock";
 import type { ApiServer } from "../api-server.ts";
 import { credentialsOf } from "./credentials.ts";
 import { Deadlines } from "./deadlines.ts";
-import { impersonationOf } from "./impersonation-headers.ts";
+import { HttpCall, type Head } from "./http-call.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { ApiMetrics, RequestLabels } from "./metrics.ts";
 import type { RequestCounts } from "./request-counts.ts";
@@ -17,7 +17,7 @@ import { parseResourcePath, verbOf, type ResourcePath } from "./request-path.ts"
 import { isConnect, isLongRunning, requestTimeoutMs, timeoutOf, within } from "./request-timeout.ts";
 import { serveUpgrade, upgradeHeaders } from "./serve-upgrade.ts";
 import { bearerOf, isWebSocketRequest, serveWatch } from "./watch-over-web-socket.ts";
-import { acceptsGzip, writeResponse, type WatchOptions } from "./write-response.ts";
+import { writeResponse, type WatchOptions } from "./write-response.ts";
 
 export interface DispatcherOptions {
   readonly server: ApiServer;
@@ -26,18 +26,14 @@ export interface DispatcherOptions {
   readonly clock: Clock;
 }
 
-/** What is known of a request once its path is read. */
-interface Asked {
-  readonly target: ResourcePath;
-  readonly verb: Verb;
-  readonly query: URLSearchParams;
-  readonly credentials: Credentials;
+interface Asked extends Head {
   readonly isLong: boolean;
   readonly counts: RequestCounts;
-  readonly upgrade?: Readonly<Record<string, string>>;
 }
 
 const drainPollMs = 20;
+
+const noQuery = new URLSearchParams();
 
 /** One for all: an error of its own for each would cost its stack. */
 const clientGone = new Error("the client has gone");
@@ -62,10 +58,10 @@ export class ApiDispatcher {
   }
 
   /** @returns false for a path that is not a resource's: somebody else's to answer. */
-  dispatch(request: IncomingMessage, response: ServerResponse): boolean {
+  dispatch(request: IncomingMessage, response: ServerResponse, auditId: string): boolean {
     const url = splitUrl(request.url ?? "/");
     if (!isResourcePath(url.path)) return false;
-    void this.#serve(request, response, url.path, url.query);
+    void this.#serve(request, response, url.path, url.query, { auditId });
     return true;
   }
 
@@ -73,7 +69,7 @@ export class ApiDispatcher {
   upgrade(request: IncomingMessage, response: ServerResponse, socket: Duplex, head: Buffer): boolean {
     const url = splitUrl(request.url ?? "/");
     if (!isResourcePath(url.path)) return false;
-    void this.#serve(request, response, url.path, url.query, { socket, head });
+    void this.#serve(request, response, url.path, url.query, { connection: { socket, head } });
     return true;
   }
 
@@ -91,7 +87,7 @@ export class ApiDispatcher {
     response: ServerResponse,
     path: string,
     queryText: string,
-    connection?: { readonly socket: Duplex; readonly head: Buffer },
+    { auditId, connection }: { readonly auditId?: string; readonly connection?: { socket: Duplex; head: Buffer } },
   ): Promise<void> {
     const { server, clock, metrics } = this.#options;
     const began = clock.monotonic();
@@ -109,7 +105,7 @@ export class ApiDispatcher {
     let code = 0;
     try {
       if (this.#draining) throw goingError(response);
-      asked = this.#asked(request, path, new URLSearchParams(queryText), connection !== undefined);
+      asked = this.#asked(request, path, queryText === "" ? noQuery : new URLSearchParams(queryText), connection !== undefined);
       const { counts } = asked;
       const answer = await this.#answer(request, asked, ended);
       code = answer.status;
@@ -121,12 +117,12 @@ export class ApiDispatcher {
         code = 101;
         await serveWatch(request, connection.socket, connection.head, answer.events, { ended, ...this.#watchOptions(counts) });
       } else {
-        const gzip = acceptsGzip(request.headers["accept-encoding"]);
         await writeResponse(response, answer, {
           client: gone,
-          gzip,
+          auditId,
+          acceptEncoding: request.headers["accept-encoding"],
           clock,
-          ...(answer.kind === "watch" && { watch: this.#watchOptions(counts) }),
+          watch: answer.kind === "watch" ? this.#watchOptions(counts) : undefined,
         });
       }
     } catch (error) {
@@ -143,7 +139,7 @@ export class ApiDispatcher {
       }
       // What is left of a body that nobody reads would be taken for the next request.
       if (!request.complete) response.setHeader("connection", "close");
-      await writeResponse(response, refusal, { client: gone }).catch(() => response.destroy());
+      await writeResponse(response, refusal, { client: gone, auditId }).catch(() => response.destroy());
     } finally {
       this.#active--;
       if (code !== 0) {
@@ -166,7 +162,7 @@ export class ApiDispatcher {
       credentials: token !== undefined && credentials.kind === "anonymous" ? { kind: "bearer", token } : credentials,
       isLong: isLongRunning(verb, target),
       counts: this.#options.metrics.countsOf(this.#labelsOf(target, verb, query)),
-      ...(wantsUpgrade && { upgrade: upgradeHeaders(request) }),
+      upgrade: wantsUpgrade ? upgradeHeaders(request) : undefined,
     };
   }
 
@@ -198,30 +194,11 @@ export class ApiDispatcher {
     return this.#ask(request, asked, ended);
   }
 
-  async #ask(
-    request: IncomingMessage,
-    { target, verb, query, credentials, upgrade }: Asked,
-    ended: Cancellation,
-  ): Promise<ApiResponse> {
+  async #ask(request: IncomingMessage, asked: Asked, ended: Cancellation): Promise<ApiResponse> {
     // What follows a request for another protocol is that protocol's already.
-    const body = request.method === "GET" || upgrade !== undefined ? undefined : await readBody(request);
-    const impersonate = impersonationOf(request);
-    const call: ApiRequest = {
-      verb,
-      ...target,
-      query,
-      contentType: request.headers["content-type"] ?? "",
-      accept: request.headers.accept ?? "",
-      ...(body !== undefined && { body }),
-      credentials,
-      ...(impersonate && { impersonate }),
-      userAgent: request.headers["user-agent"] ?? "",
-      ...(upgrade && { upgrade }),
-      get signal() {
-        return ended.signal;
-      },
-    };
-    return this.#options.server.handle(call);
+    const hasBody = request.method !== "GET" && asked.upgrade === undefined;
+    const body = hasBody ? await readBody(request) : undefined;
+    return this.#options.server.handle(new HttpCall(request, asked, body, ended));
   }
 
   #labelsOf(target: ResourcePath, verb: Verb, query: URLSearchParams): RequestLabels {

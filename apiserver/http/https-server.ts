@@ -7,6 +7,7 @@ import type { Express } from "express";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
 import type { ApiDispatcher } from "./api-dispatcher.ts";
+import { auditIdHeader } from "./write-response.ts";
 
 export interface TlsOptions {
   readonly cert: string;
@@ -39,7 +40,6 @@ export async function serveHttps(options: {
 }): Promise<{ close(): Promise<void>; readonly port: number }> {
   const { dispatcher, app, tls, listeners, clock, random } = options;
   const serveRest = app as (request: unknown, response: unknown) => void;
-  const name = auditIds(random);
   const servers: Server[] = [];
   try {
     for (const { address, port } of listeners) {
@@ -55,12 +55,14 @@ export async function serveHttps(options: {
       server.keepAliveTimeout = keepAliveMs;
       server.requestTimeout = 0;
       server.on("request", (request, response) => {
-        name(request, response);
-        if (!dispatcher.dispatch(request, response)) serveRest(request, response);
+        const auditId = auditIdOf(request, random);
+        if (dispatcher.dispatch(request, response, auditId)) return;
+        response.setHeader(auditIdHeader, auditId);
+        serveRest(request, response);
       });
       server.on("upgrade", (request, socket, head) => {
         const response = withoutUpgrade(request, socket);
-        name(request, response);
+        response.setHeader(auditIdHeader, auditIdOf(request, random));
         if (!dispatcher.upgrade(request, response, socket, head)) serveRest(request, response);
       });
       server.on("tlsClientError", () => undefined);
@@ -83,11 +85,9 @@ export async function serveHttps(options: {
 }
 
 /** Each request has an id, the client's own or a new one, that its answer bears. */
-function auditIds(random: Random): (request: IncomingMessage, response: ServerResponse) => void {
-  return ({ headers }, response) => {
-    const { "audit-id": given } = headers;
-    response.setHeader("audit-id", typeof given === "string" && auditIdPattern.test(given) ? given : random.uuid());
-  };
+function auditIdOf({ headers }: IncomingMessage, random: Random): string {
+  const given = headers[auditIdHeader];
+  return typeof given === "string" && auditIdPattern.test(given) ? given : random.uuid();
 }
 
 const auditIdPattern = /^[\x21-\x7e]{1,64}$/;

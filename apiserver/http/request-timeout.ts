@@ -46,10 +46,9 @@ function parseDuration(text: string): number | undefined {
 }
 
 /** What `work` resolves to; once its time is up `ended` aborts and the answer is a Timeout, whatever `work` does then. */
-export async function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, ended: Cancellation): Promise<T> {
-  let leave: () => void = () => undefined;
-  const late = new Promise<never>((_, reject) => {
-    leave = deadlines.set(ms, () => {
+export function within<T>(work: Promise<T>, ms: number, deadlines: Deadlines, ended: Cancellation): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = deadlines.set(ms, () => {
       const error = new StatusError(
         "Timeout",
         "Timeout: request did not complete within requested timeout - context deadline exceeded",
@@ -57,10 +56,6 @@ export async function within<T>(work: Promise<T>, ms: number, deadlines: Deadlin
       ended.abort(error);
       reject(error);
     });
+    work.finally(leave).then(resolve, reject);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    leave();
-  }
 }

@@ -58,7 +58,9 @@ export async function handleResource(
 ): Promise<ApiResponse> {
   try {
     const call = new ResourceCall(store, request, user, dependencies);
-    const part = subresourcesOf(store.definition).find(({ name }) => name === request.subresource);
+    const { subresource } = request;
+    const part =
+      subresource === undefined ? undefined : subresourcesOf(store.definition).find(({ name }) => name === subresource);
     const handler = part?.verbs[request.verb];
     return await (handler === undefined ? answer(request, call) : handler(call.asSubresource(part?.table)));
   } catch (error) {
@@ -96,8 +98,8 @@ class ResourceCall {
   readonly #user: UserInfo;
   readonly #dependencies: HandlerDependencies;
   readonly #warnings: string[];
-  readonly #context: WriteContext;
   readonly #key: ObjectKey;
+  #madeContext: WriteContext | undefined;
 
   constructor(store: ResourceStore, request: ApiRequest, user: UserInfo, dependencies: HandlerDependencies) {
     this.#store = store;
@@ -106,8 +108,13 @@ class ResourceCall {
     this.#dependencies = dependencies;
     this.#warnings = dependencies.warnings;
     this.#key = { namespace: request.namespace ?? "", name: request.name ?? "" };
-    this.#context = {
-      user,
+  }
+
+  /** @throws StatusError Invalid for options that no write can have */
+  get #context(): WriteContext {
+    const request = this.#request;
+    return (this.#madeContext ??= {
+      user: this.#user,
       subresource: request.subresource,
       fieldManager: fieldManagerOf(request),
       dryRun: dryRunOf(request),
@@ -117,7 +124,7 @@ class ResourceCall {
       get signal() {
         return request.signal;
       },
-    };
+    });
   }
 
   /** For what is answered by a handler of its own. */

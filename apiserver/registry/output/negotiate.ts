@@ -10,7 +10,7 @@ const json: OutputForm = { as: "object", mediaType: "application/json" };
 
 /** Picks the first clause this server can serve, in the client's order of preference. @throws StatusError NotAcceptable */
 export function negotiate(accept: string): OutputForm {
-  if (accept.trim() === "") return json;
+  if (accept === "application/json" || accept.trim() === "") return json;
   const clauses = accept
     .split(",")
     .map(parseClause)
