@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { row, rowTimes, type Row } from "../table.ts";
+import { median, row, rowTimes, type Row } from "../table.ts";
 import type { BenchOptions } from "./apiserver.ts";
-import type { BenchCluster } from "./bench-cluster.ts";
-import { withCluster, type Loaded } from "./bench-cluster.ts";
+import type { BenchCluster, Loaded } from "./bench-cluster.ts";
+import { withCluster } from "./bench-cluster.ts";
 import type { LoadProcess } from "./load.ts";
+import { podPath } from "./pods.ts";
 import { drawGrowth, type Size } from "./draw-growth.ts";
 
 const sizes = [1_000, 10_000, 50_000, 150_000];
-const probes = 2_000;
+/** At each size so many times so many more are created, and deleted again. */
+const probes = 5;
+const probePods = 1_000;
 /** So long V8 needs to find out that nothing happens, and to give back what it does not need. */
 const settleMs = 20_000;
 
@@ -17,17 +20,19 @@ const settleMs = 20_000;
 export async function growth({ say, report }: BenchOptions): Promise<readonly Row[]> {
   return withCluster([], async (cluster, load) => {
     await cluster.namespace("bench");
+    await cluster.namespace("probe");
+    // The first writes of a process are slow; how slow is not the question here.
+    await probe(cluster, load);
     const measured: Size[] = [];
     let count = 0;
     for (const size of sizes) {
-      await fill(cluster, load, count, size - probes > count ? size - probes : count);
-      const from = Math.max(count, size - probes);
-      const probe = await cluster.createPods(load, "bench", size - from, { from });
+      await cluster.createPods(load, "bench", size - count, { from: count });
       count = size;
+      const writes = await probe(cluster, load);
       const memory = await settledMemory(cluster.pid);
-      measured.push({ pods: size, perSecond: probe.perSecond, p99: probe.p99, ...memory });
+      measured.push({ pods: size, ...writes, ...memory });
       say(
-        `${size} pods: ${Math.round(probe.perSecond)} creates/s, p99 ${probe.p99.toFixed(1)} ms, ${Math.round(memory.privateMb)} MB of its own, ${Math.round(memory.residentMb)} MB resident`,
+        `${size} pods: ${Math.round(writes.perSecond)} creates/s, p99 ${writes.p99.toFixed(1)} ms, ${Math.round(memory.privateMb)} MB of its own, ${Math.round(memory.residentMb)} MB resident`,
       );
     }
     await cluster.down();
@@ -42,8 +47,14 @@ export async function growth({ say, report }: BenchOptions): Promise<readonly Ro
   });
 }
 
-async function fill(cluster: BenchCluster, load: LoadProcess, from: number, upTo: number): Promise<Loaded | undefined> {
-  return upTo > from ? cluster.createPods(load, "bench", upTo - from, { from }) : undefined;
+/** @returns the medians */
+async function probe(cluster: BenchCluster, load: LoadProcess): Promise<Pick<Size, "perSecond" | "p99">> {
+  const creates: Loaded[] = [];
+  for (let turn = 0; turn < probes; turn++) {
+    creates.push(await cluster.createPods(load, "probe", probePods));
+    await cluster.load(load, { clients: 64, count: probePods, method: "DELETE", path: podPath("probe", "%N") });
+  }
+  return { perSecond: median(creates.map(({ perSecond }) => perSecond)), p99: median(creates.map(({ p99 }) => p99)) };
 }
 
 /** Of its own: what is not a file of the store mapped into memory, which the kernel takes back when it needs it. */

@@ -1,4 +1,5 @@
-export function podPath(namespace: string, number: number): string {
+/** `%N` for the load's own numbers. */
+export function podPath(namespace: string, number: number | "%N"): string {
   return `/api/v1/namespaces/${namespace}/pods/p-${number}`;
 }
 

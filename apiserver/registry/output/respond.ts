@@ -44,7 +44,7 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
   return {
     one: (item, status, warnings) =>
       form.as === "object" && form.mediaType === "application/json"
-        ? encodedAnswer(item, status, warnings)
+        ? new EncodedAnswer(item, status, warnings)
         : objectAnswer(shape(item.object), status, warnings, form),
     list: (result, warnings) => {
       const metadata = listMetadata(result);
@@ -120,16 +120,25 @@ async function* shapedEvents(
 }
 
 /** Kept bytes need no parsing where nobody asks for the object. */
-function encodedAnswer(item: EncodedObject, status: number, warnings: readonly string[]): ApiResponse {
-  return {
-    kind: "object",
-    status,
-    warnings,
-    get object() {
-      return item.object;
-    },
-    bytes: () => item.bytes(),
-  };
+class EncodedAnswer {
+  readonly kind = "object";
+  readonly status: number;
+  readonly warnings: readonly string[];
+  readonly #item: EncodedObject;
+
+  constructor(item: EncodedObject, status: number, warnings: readonly string[]) {
+    this.status = status;
+    this.warnings = warnings;
+    this.#item = item;
+  }
+
+  get object(): KubeObject {
+    return this.#item.object;
+  }
+
+  bytes(): Uint8Array {
+    return this.#item.bytes();
+  }
 }
 
 /** An answer made for this one request. */
