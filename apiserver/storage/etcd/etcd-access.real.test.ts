@@ -9,9 +9,12 @@ import { systemRandom } from "#base/random";
 import { createAuthority, issueCertificate } from "#cluster/pki/certificates";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { isUnreachable, openEtcdStorage, type EtcdStorage } from "./etcd-storage.ts";
+import { Members } from "./members.ts";
 import { RealEtcd, whyNoEtcd } from "./real-etcd.testing.ts";
+import { decodeSwapped, encodeSwap } from "./swap-message.ts";
 
 const reason = whyNoEtcd();
+const sailor = { user: "skiff", password: "of the ships" };
 const shared = { clock: systemClock, random: systemRandom, log: silentLogger };
 
 describe.skipIf(reason !== "")(`an etcd that does not let everybody in${reason && ` (skipped: ${reason})`}`, () => {
@@ -67,11 +70,10 @@ describe.skipIf(reason !== "")(`an etcd that does not let everybody in${reason &
 
   it("is opened by a user with a password who may use nothing but the prefix, and again when it forgot who logged in", async () => {
     await protectByPassword(etcd, tls);
-    const auth = { user: "skiff", password: "of the ships" };
-    const refused = await open({ auth: { ...auth, password: "wrong" } }).catch((error: unknown) => error);
+    const refused = await open({ auth: { ...sailor, password: "wrong" } }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ reason: "Unavailable", message: expect.stringContaining("authentication failed") as string });
     expect(isUnreachable(refused)).toBe(false);
-    const opened = await open({ auth });
+    const opened = await open({ auth: sailor });
     const stop = new AbortController();
     const events = opened.watch("/registry/k/", await opened.revision(), stop.signal)[Symbol.asyncIterator]();
     let pending = events.next();
@@ -95,23 +97,52 @@ describe.skipIf(reason !== "")(`an etcd that does not let everybody in${reason &
     stop.abort();
     await pending.catch(() => undefined);
   });
+
+  it("takes a write by a user whose logins it has forgotten, once they have logged in anew", async () => {
+    const members = new Members({ servers: etcd.servers, tls, auth: sailor }, systemClock);
+    try {
+      const swap = encodeSwap(Buffer.from("/registry/j"), 0, { value: Buffer.from("x") });
+      const write = (): Promise<Uint8Array> => members.call((client, options) => client.transact(swap, options));
+      expect(decodeSwapped(await write()).succeeded).toBe(true);
+      await forgetLogins(etcd, tls);
+      expect(decodeSwapped(await write()).succeeded).toBe(false);
+    } finally {
+      members.close();
+    }
+  });
 });
 
-async function protectByPassword(etcd: RealEtcd, tls: { ca: string; cert: string; key: string }): Promise<void> {
-  const credentials = {
-    rootCertificate: Buffer.from(tls.ca),
-    certChain: Buffer.from(tls.cert),
-    privateKey: Buffer.from(tls.key),
-  };
-  const client = new Etcd3({ hosts: etcd.servers, credentials });
+interface Pairs {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+const captain = { username: "root", password: "of the roots" };
+
+async function protectByPassword(etcd: RealEtcd, tls: Pairs): Promise<void> {
+  const client = new Etcd3({ hosts: etcd.servers, credentials: credentialsOf(tls) });
   try {
     const root = await client.role("root").create();
-    await (await client.user("root").create("of the roots")).addRole(root);
+    await (await client.user(captain.username).create(captain.password)).addRole(root);
     const role = await client.role("skiff").create();
     await role.grant({ permission: "Readwrite", range: Range.prefix("/registry/") });
-    await (await client.user("skiff").create("of the ships")).addRole(role);
+    await (await client.user(sailor.user).create(sailor.password)).addRole(role);
     await client.auth.authEnable();
   } finally {
     client.close();
   }
+}
+
+/** A user who is given a password, be it the same, has to log in anew. */
+async function forgetLogins(etcd: RealEtcd, tls: Pairs): Promise<void> {
+  const client = new Etcd3({ hosts: etcd.servers, credentials: credentialsOf(tls), auth: captain });
+  await client
+    .user(sailor.user)
+    .setPassword(sailor.password)
+    .finally(() => client.close());
+}
+
+function credentialsOf({ ca, cert, key }: Pairs): { rootCertificate: Buffer; certChain: Buffer; privateKey: Buffer } {
+  return { rootCertificate: Buffer.from(ca), certChain: Buffer.from(cert), privateKey: Buffer.from(key) };
 }

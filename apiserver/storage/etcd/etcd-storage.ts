@@ -1,4 +1,3 @@
-import type { ICompare, IRequestOp } from "etcd3";
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
@@ -22,6 +21,7 @@ import { KeySpace } from "./key-space.ts";
 import { Leases } from "./leases.ts";
 import { Members } from "./members.ts";
 import { ResumingWatch, type WatchDependencies } from "./resuming-watch.ts";
+import { decodeSwapped, encodeSwap, type Replacement } from "./swap-message.ts";
 import { entryOf } from "./watch-responses.ts";
 
 export interface EtcdStorageOptions {
@@ -142,8 +142,7 @@ export class EtcdStorage implements Storage {
     const { expiresAfterSeconds: seconds } = options;
     const write = async (): Promise<Revision | undefined> => {
       const lease = seconds === undefined ? {} : { lease: await this.#reading(this.#leases.leaseFor(seconds)) };
-      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-      return this.#swap(key, expected, { request_put: { key: this.#deps.keys.toEtcd(key), value: bytes, ...lease } });
+      return this.#swap(key, expected, { value, ...lease });
     };
     const { own } = this.#feed;
     own.add(key, value);
@@ -167,7 +166,7 @@ export class EtcdStorage implements Storage {
     this.#throwIfClosed();
     // etcd would find "not there" to be just as expected, and delete nothing.
     if (expected === 0) throw new StorageError("Conflict", `${key} is not at revision 0`);
-    const revision = await this.#swap(key, expected, { request_delete_range: { key: this.#deps.keys.toEtcd(key) } });
+    const revision = await this.#swap(key, expected, "nothing");
     if (revision !== undefined) return revision;
     throw new StorageError("Conflict", `${key} is not at revision ${expected}`);
   }
@@ -273,14 +272,12 @@ export class EtcdStorage implements Storage {
   }
 
   /** @returns the revision of the write; undefined: the key is not at the expected one. */
-  async #swap(key: string, expected: Revision, operation: IRequestOp): Promise<Revision | undefined> {
+  async #swap(key: string, expected: Revision, replacement: Replacement): Promise<Revision | undefined> {
     const { members, keys } = this.#deps;
-    const compare: ICompare[] = [{ key: keys.toEtcd(key), target: "Mod", result: "Equal", mod_revision: String(expected) }];
+    const request = encodeSwap(keys.toEtcd(key), expected, replacement);
     try {
-      const { succeeded, header } = await members.call((client, options) =>
-        client.kv.txn({ compare, success: [operation] }, options),
-      );
-      const revision = Number(header.revision);
+      const response = await members.call((client, options) => client.transact(request, options));
+      const { succeeded, revision } = decodeSwapped(response);
       this.#latest = Math.max(this.#latest, revision);
       return succeeded ? revision : undefined;
     } catch (error) {

@@ -1,7 +1,8 @@
 import { rootCertificates } from "node:tls";
 import type { Duplex } from "node:stream";
-import { Etcd3, type IOptions, type IWatchRequest, type IWatchResponse } from "etcd3";
+import type { IOptions, IWatchRequest, IWatchResponse } from "etcd3";
 import type { Clock } from "#base/clock";
+import { EtcdClient } from "./etcd-client.ts";
 import { failureOf } from "./etcd-failure.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 
@@ -16,7 +17,7 @@ export interface WatchStream extends AsyncIterable<IWatchResponse> {
 
 export interface Member {
   readonly url: string;
-  readonly client: Etcd3;
+  readonly client: EtcdClient;
 }
 
 /**
@@ -44,7 +45,7 @@ export class Members {
 
   /** Each request gets `options`, in which its deadline is. @throws what `etcd3` throws, see etcd-failure.ts */
   async call<T>(
-    ask: (client: Etcd3, options: { deadline: number }) => Promise<T>,
+    ask: (client: EtcdClient, options: { deadline: number }) => Promise<T>,
     timeoutMs: number = requestTimeoutMs,
   ): Promise<T> {
     const options = { deadline: this.#clock.now() + timeoutMs };
@@ -105,7 +106,7 @@ export class Members {
   #connect(url: string): Member {
     const { tls, auth } = this.#options;
     const deadline = (): { deadline: number } => ({ deadline: this.#clock.now() + requestTimeoutMs });
-    const client = new Etcd3({
+    const client = new EtcdClient({
       hosts: url,
       ...(url.startsWith("https:") && { credentials: credentialsOf(tls ?? {}) }),
       ...(auth && { auth: { username: auth.user, password: auth.password, callOptions: deadline } }),
