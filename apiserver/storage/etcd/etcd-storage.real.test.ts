@@ -37,7 +37,7 @@ describe.skipIf(reason !== "")(`etcd ${etcdVersion()}${reason && ` (skipped: ${r
       openEtcdStorage({ etcd: { servers: etcd.servers }, clock: systemClock, random: systemRandom, log: silentLogger });
     const [ours, theirs] = await Promise.all([open(), open()]);
     try {
-      const value = Buffer.from("ours");
+      const value = Buffer.alloc(4, "ours");
       const { revision } = await ours.put("/registry/a", value, 0);
       await theirs.put("/registry/a", Buffer.from("theirs"), revision);
       const seen: Change[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OwnValues } from "./own-values.ts";
 
-const bytes = (text: string): Buffer => Buffer.from(text);
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("values that this process writes", () => {
   it("come back as they are in memory, once", () => {
@@ -30,6 +30,12 @@ describe("values that this process writes", () => {
     expect(own.take("k", bytes("v"))).toBe(second);
     own.add("k", first);
     own.remove("k", first);
+    expect(own.take("k", bytes("v"))).toBeUndefined();
+  });
+
+  it("are copied when they lie in a larger buffer", () => {
+    const own = new OwnValues();
+    own.add("k", bytes("value").subarray(0, 1));
     expect(own.take("k", bytes("v"))).toBeUndefined();
   });
 });

@@ -6,9 +6,10 @@
 export class OwnValues {
   readonly #latest = new Map<string, Uint8Array>();
 
-  /** Before it is written. */
+  /** Before it is written. What lies in a larger buffer is small, and better copied: it would keep all of that alive. */
   add(key: string, value: Uint8Array): void {
-    this.#latest.set(key, value);
+    if (value.length === value.buffer.byteLength) this.#latest.set(key, value);
+    else this.#latest.delete(key);
   }
 
   /** It was not written, or nobody knows. */
