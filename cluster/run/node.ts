@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "#base/clock";
 import type { Logger } from "#base/logger";
@@ -39,6 +39,8 @@ export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, 
   const [ca, cert, key] = await Promise.all([pem("ca.crt"), pem(`${node}.crt`), pem(`${node}.key`)]);
   const stateDirectory = join(paths.nodes, node);
   const runDirectory = join(stateDirectory, "run");
+  // The image service makes it, too, and is started at the same time: whoever looks at the disk below it may be first.
+  await mkdir(paths.images, { recursive: true });
   const images = remoteImageService(paths.imageSocket);
   const cgroups = await detectCgroups({ clock });
   const network = await BridgePodNetwork.open({
