@@ -40,7 +40,7 @@ export async function runNode(paths: ClusterPaths, options: NodeProcessOptions, 
   const stateDirectory = join(paths.nodes, node);
   const runDirectory = join(stateDirectory, "run");
   // The image service makes it, too, and is started at the same time: whoever looks at the disk below it may be first.
-  await mkdir(paths.images, { recursive: true });
+  await mkdir(paths.images, { recursive: true, mode: 0o711 });
   const images = remoteImageService(paths.imageSocket);
   const cgroups = await detectCgroups({ clock });
   const network = await BridgePodNetwork.open({
