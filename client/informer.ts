@@ -1,6 +1,7 @@
 import type { Clock } from "#base/clock";
 import type { Logger } from "#base/logger";
 import type { Random } from "#base/random";
+import { TimeSlices } from "#base/time-slices";
 import { keyOf, keyText, type KubeObject, type ObjectKey, type Stored } from "#api/object";
 import type { ResourceType } from "#api/resource-type";
 import { hasReason } from "#api/status";
@@ -156,15 +157,13 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     signal.throwIfAborted();
     // The first list finds nothing that could be gone.
     const missing = new Set(this.#store.keys());
-    const { clock } = this.#options;
-    let began = clock.monotonic();
-    for (const [index, object] of list.items.entries()) {
+    // A long list is taken in without keeping others in this process waiting.
+    const slices = new TimeSlices(this.#options.clock);
+    for (const object of list.items) {
       const key = keyText(keyOf(object));
       missing.delete(key);
       this.#put(key, object);
-      if (index % putsPerLook !== putsPerLook - 1 || clock.monotonic() - began < longestSliceMs) continue;
-      await clock.sleep(0, signal);
-      began = clock.monotonic();
+      if (slices.isOver) await slices.next(signal);
     }
     for (const key of missing) this.#delete(key);
     this.#reached(list.metadata.resourceVersion ?? "");
@@ -217,10 +216,6 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     this.#progress.next(resourceVersion);
   }
 }
-
-/** A long list is taken in without keeping others in this process waiting. */
-const longestSliceMs = 8;
-const putsPerLook = 64;
 
 function selection({ namespace, labelSelector, fieldSelector }: Omit<InformerOptions<never>, "client" | "type" | "random">) {
   return {

@@ -146,6 +146,28 @@ export function describeStorage(name: string, open: () => Promise<OpenedStorage>
         expect(storage.valueAt(`${root}none`, revision)).toBeUndefined();
       });
 
+      it("shows everything at one revision in order, if it can, whatever is written in between", async () => {
+        if (storage.scan === undefined) return;
+        const count = 3000;
+        const names = Array.from({ length: count }, (_, index) => `k${String(index).padStart(4, "0")}`);
+        await Promise.all(names.map((name) => create(name, `value of ${name}`)));
+        const before = await storage.revision();
+        const entry = (await storage.get(`${root}k2999`))!;
+        const gone = (await storage.get(`${root}k2998`))!;
+        const shown: { name: string; value: string; revision: number }[] = [];
+        let writing: Promise<unknown> = Promise.resolve();
+        const revision = await storage.scan(root, ({ key, value, revision: of }) => {
+          shown.push({ name: key.slice(root.length), value: decode(value), revision: of });
+          if (shown.length > 1) return;
+          const writes = [storage.put(entry.key, encode("new"), entry.revision), storage.delete(gone.key, gone.revision)];
+          writing = Promise.all([...writes, create("k2997a")]);
+        });
+        expect(revision).toBe(before);
+        expect(shown.map(({ name, value }) => [name, value])).toEqual(names.map((name) => [name, `value of ${name}`]));
+        expect(shown.at(-1)?.revision).toBe(entry.revision);
+        await writing;
+      });
+
       it("refuses a revision that is not reached yet", async () => {
         await create("a");
         await expectReason(list("", { at: (await storage.revision()) + 10 }), "Future");

@@ -17,8 +17,9 @@ export class OrderedMap<V> {
   }
 
   set(key: string, value: V): void {
-    if (!this.#values.has(key)) this.#insert(key);
+    const size = this.#values.size;
     this.#values.set(key, value);
+    if (this.#values.size > size) this.#insert(key);
   }
 
   delete(key: string): boolean {
@@ -61,12 +62,21 @@ export class OrderedMap<V> {
   }
 
   #insert(key: string): void {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || compareKeys(last.at(-1) ?? "", key) < 0) this.#append(last, key);
+    else this.#insertBetween(key);
+  }
+
+  /** Behind all others: where a map that is filled in order gets each of its keys. */
+  #append(last: string[] | undefined, key: string): void {
+    if (last === undefined || last.length === chunkSize) this.#chunks.push([key]);
+    else last.push(key);
+  }
+
+  #insertBetween(key: string): void {
     const at = this.#chunkOf(key);
     const chunk = this.#chunks[at];
-    if (chunk === undefined) {
-      this.#chunks.push([key]);
-      return;
-    }
+    if (chunk === undefined) return;
     chunk.splice(lowerBound(chunk, key), 0, key);
     if (chunk.length > chunkSize) this.#chunks.splice(at + 1, 0, chunk.splice(chunk.length / 2));
   }

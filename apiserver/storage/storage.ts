@@ -61,6 +61,11 @@ export interface Storage {
    * before that for as long as its change is not announced. Undefined for any other. Whoever can ask need not keep values of their own.
    */
   valueAt?(key: string, revision: Revision): Uint8Array | undefined;
+  /**
+   * For the same stores: shows everything below `prefix`, as `list` would give it at once, without a copy of it. Each value is lent:
+   * it is to be read before `look` returns. @returns the revision at which all of them were read @throws StorageError Expired
+   */
+  scan?(prefix: string, look: (entry: Entry) => void): Promise<Revision>;
   dump(prefix: string): Promise<Dump>;
   /**
    * Resolves once durable. Never retried inside. `value` is the storage's from then on: nobody changes it any more. `expected` is the revision of the entry that is replaced, 0: must not exist.

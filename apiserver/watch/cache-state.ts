@@ -48,12 +48,11 @@ export class CacheState {
     return this.#historyBytes;
   }
 
-  load(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const object = CachedObject.of(entry);
-      this.#replace(undefined, object);
-      if (this.#valueAt !== undefined) object.letGo(this.#valueAt);
-    }
+  /** Where values can be had again, this one may be lent: it is looked at, and let go. */
+  load(entry: Entry): void {
+    const object = this.#valueAt === undefined ? CachedObject.of(entry) : new CachedObject(entry);
+    this.#replace(undefined, object);
+    if (this.#valueAt !== undefined) object.letGo(this.#valueAt);
   }
 
   apply(batch: Extract<WatchBatch, { changes: unknown }>, seenAt: number): CachedCommit {

@@ -445,15 +445,10 @@ export class WatchCache implements Storage {
   }
 
   async #fill(): Promise<void> {
-    let page = await this.#storage.list(this.#prefix, { limit: pageSize });
-    const { revision } = page;
-    const state = new CacheState(revision, this.#indexes, this.#valueAt);
-    state.load(page.entries);
-    while (page.more) {
-      const after = page.entries.at(-1)?.key ?? "";
-      page = await this.#storage.list(this.#prefix, { limit: pageSize, after, at: revision });
-      state.load(page.entries);
-    }
+    const state = new CacheState(0, this.#indexes, this.#valueAt);
+    const load = (entry: Entry): void => state.load(entry);
+    const revision = await (this.#storage.scan?.(this.#prefix, load) ?? this.#listAll(load));
+    state.forget(revision);
     const previous = this.#followers;
     this.#state = state;
     this.#followers = new Followers(revision);
@@ -462,6 +457,19 @@ export class WatchCache implements Storage {
     this.#unseen.seenUpTo(revision);
     previous.end(expired(previous.revision, revision));
     this.#waiters.reached(revision);
+  }
+
+  /** As `Storage.scan`. */
+  async #listAll(look: (entry: Entry) => void): Promise<Revision> {
+    let page = await this.#storage.list(this.#prefix, { limit: pageSize });
+    const { revision } = page;
+    page.entries.forEach(look);
+    while (page.more) {
+      const after = page.entries.at(-1)?.key ?? "";
+      page = await this.#storage.list(this.#prefix, { limit: pageSize, after, at: revision });
+      page.entries.forEach(look);
+    }
+    return revision;
   }
 }
 

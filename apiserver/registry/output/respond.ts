@@ -4,6 +4,7 @@ import type { ApiResponse, EncodedEvent, EncodedObject } from "#api/request";
 import { apiVersionOf } from "#api/resource-type";
 import { writeYaml } from "#api/yaml/write-yaml";
 import type { Clock } from "#base/clock";
+import { TimeSlices } from "#base/time-slices";
 import type { ListResult } from "../list-objects.ts";
 import { eventLine, type CachedObject } from "../../watch/cached-object.ts";
 import { spliceInto, splicedLength } from "../../watch/splice.ts";
@@ -87,19 +88,13 @@ export function responder(definition: ResourceDefinition, form: OutputForm, quer
   };
 }
 
-/** So long nobody else has to wait. */
-const longestSliceMs = 8;
-const itemsPerLook = 64;
-
 /** Those that nobody has asked for yet are parsed: of many thousands that takes seconds, and a server has others to answer. */
 async function objectsOf(items: readonly CachedObject[], clock: Clock): Promise<readonly KubeObject[]> {
   const objects: KubeObject[] = [];
-  let began = clock.monotonic();
-  for (const [index, item] of items.entries()) {
+  const slices = new TimeSlices(clock);
+  for (const item of items) {
     objects.push(item.object);
-    if (index % itemsPerLook !== itemsPerLook - 1 || clock.monotonic() - began < longestSliceMs) continue;
-    await clock.sleep(0);
-    began = clock.monotonic();
+    if (slices.isOver) await slices.next();
   }
   return objects;
 }

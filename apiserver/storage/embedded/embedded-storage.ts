@@ -26,7 +26,7 @@ import { Group, type WriteRequest } from "./group.ts";
 import { lockDirectory } from "./process-lock.ts";
 import { Room } from "./room.ts";
 import { SliceSize } from "./slice-size.ts";
-import { Tables, type Lease } from "./tables.ts";
+import { Tables, type Lease, type Version } from "./tables.ts";
 
 export interface EmbeddedStorageOptions {
   /** Made with mode 0700 when it is not there. */
@@ -72,6 +72,8 @@ const largestGroup = 512;
 /** So much is read without letting others run in between. */
 const pageOfCommits = 128;
 const pageOfEntries = 256;
+/** Of these nothing is copied. */
+const pageOfScan = 1024;
 /** On the disk. Of what many writers leave in five minutes this may be less. */
 const mostHistoryBytes = 1024 ** 3;
 /** What expires together is deleted by so many at a time, between which others write. */
@@ -155,6 +157,25 @@ export class EmbeddedStorage implements Storage {
       entries.push(...page.entries);
       if (!page.more || entries.length >= limit) return { entries, revision, more: page.more };
       after = page.last;
+    }
+  }
+
+  /** Pages are not fetched before: that takes as long as reading those that are in memory, and who scans serves nobody yet. */
+  async scan(prefix: string, look: (entry: Entry) => void): Promise<Revision> {
+    this.#throwIfClosed();
+    const revision = this.#followers.revision;
+    const reading = readingAt(revision);
+    for (let after: string | undefined; ;) {
+      await this.#catchUp(reading);
+      const keys = take(rewoundKeys(this.#index, reading.overlay, prefix, after), pageOfScan + 1);
+      for (const key of keys.slice(0, pageOfScan)) {
+        const entry = reading.overlay.get(key) ?? this.#entry(key, lend);
+        if (entry !== undefined) look(entry);
+      }
+      if (keys.length <= pageOfScan) return revision;
+      after = keys[pageOfScan - 1];
+      await this.#tables.pause();
+      this.#throwIfClosed();
     }
   }
 
@@ -256,11 +277,11 @@ export class EmbeddedStorage implements Storage {
   }
 
   /** As readers see it: while the key's next version is being written, the one before. */
-  #entry(key: string): Entry | undefined {
+  #entry(key: string, read = copy): Entry | undefined {
     if (this.#inFlight?.has(key) === true) return this.#inFlight.before(key);
     if (!this.#index.has(key)) return undefined;
-    const stored = this.#tables.value(key);
-    return stored && { key, ...stored };
+    const stored = read(this.#tables, key);
+    return stored && { key, revision: stored.revision, value: stored.value };
   }
 
   #commitsAfter(after: Revision): readonly Commit[] {
@@ -408,6 +429,9 @@ interface Reading {
   readonly overlay: Overlay<Entry>;
   upTo: Revision;
 }
+
+const copy = (tables: Tables, key: string): Version | undefined => tables.value(key);
+const lend = (tables: Tables, key: string): Version | undefined => tables.lentValue(key);
 
 function readingAt(revision: Revision): Reading {
   return { overlay: new Map(), upTo: revision };
