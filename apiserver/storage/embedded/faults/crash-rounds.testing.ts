@@ -115,6 +115,8 @@ export async function crashRounds({
         if (failing !== undefined && round % 2 === 0) {
           disk?.fail(failing.fault, failing.errno);
           await systemClock.sleep(roll() * 15);
+          // On a busy machine it may have written nothing in so short a time: once it must.
+          if (refused === 0) await writer.hasFailed();
           disk?.mend(failing.fault);
         }
         await systemClock.sleep(roll() * 12);
@@ -192,6 +194,12 @@ class Writer {
     while (this.#lines.length < this.#answers + lines && !this.#hasEnded && systemClock.monotonic() < deadline) {
       await Promise.race([this.#change(), systemClock.sleep(20)]);
     }
+  }
+
+  /** Waits until it has said that a write failed, or has ended. */
+  async hasFailed(): Promise<void> {
+    const isFailure = (line: string): boolean => line.startsWith('["failed"');
+    while (!this.#lines.some(isFailure) && !this.#hasEnded) await this.#change();
   }
 
   /** What it finds; or what it died of. */
