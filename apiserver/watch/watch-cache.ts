@@ -182,7 +182,7 @@ export class WatchCache implements Storage {
   /** In key order. */
   listCached(prefix: string = this.#prefix): readonly CachedObject[] {
     this.#throwIfNeverFilled();
-    return [...this.#state.objects.values(prefix)];
+    return this.#state.objects.values(prefix);
   }
 
   countCached(prefix: string = this.#prefix): number {

@@ -62,7 +62,7 @@ export class MemoryStorage implements Storage {
 
   async dump(prefix: string): Promise<Dump> {
     const left = this.#expiries.secondsLeft();
-    const entries = [...this.#entries.values(prefix)].map((entry) => withSecondsLeft(entry, left.get(entry.key)));
+    const entries = this.#entries.values(prefix).map((entry) => withSecondsLeft(entry, left.get(entry.key)));
     return { revision: this.#followers.revision, count: entries.length, pages: inOnePage(entries) };
   }
 
