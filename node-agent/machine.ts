@@ -32,13 +32,10 @@ export async function readMachine(stateDirectory: string): Promise<Machine> {
   };
 }
 
-/**
- * How much there is and how much is left. Without a folder for images, or before the image service, which starts beside the nodes, has
- * made it, nothing is said of their disk.
- */
+/** How much there is and how much is left. Without a folder for images nothing is said of their disk. */
 export async function observeMachine(stateDirectory: string, imageDirectory?: string): Promise<ReadonlyMap<Signal, Observation>> {
   const storage = await statfs(stateDirectory);
-  const images = imageDirectory === undefined ? undefined : await statfs(imageDirectory).catch(unlessMissing);
+  const images = imageDirectory === undefined ? undefined : await statfs(imageDirectory);
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(await text("/proc/meminfo"))?.[1];
   const pids = Number(await text("/proc/sys/kernel/pid_max"));
   const running = /\/(\d+)/.exec(await text("/proc/loadavg"))?.[1];
@@ -50,10 +47,6 @@ export async function observeMachine(stateDirectory: string, imageDirectory?: st
     ...(images === undefined ? [] : [["imagefs.available", bytes(images)] as const]),
     ["pid.available", { available: pids - Number(running ?? 0), capacity: pids }],
   ]);
-}
-
-function unlessMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
 function goArchitecture(): string {
