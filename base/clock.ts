@@ -9,7 +9,10 @@ import { performance } from "node:perf_hooks";
 export interface Clock {
   now(): number;
   monotonic(): number;
-  /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. A timer alone never keeps the process alive. */
+  /**
+   * Resolves after `ms`; of 0 as soon as what has come in meanwhile has had its turn. Rejects with the signal's reason as soon as it
+   * aborts. A timer alone never keeps the process alive.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -25,20 +28,29 @@ export const systemClock: Clock = {
         reject(signal.reason as Error);
         return;
       }
+      const over = () => {
+        signal?.removeEventListener("abort", aborted);
+        resolve();
+      };
+      // The shortest timer takes a millisecond.
+      const cancel = ms <= 0 ? immediate(over) : timer(Math.min(ms, longestTimer), over);
       const aborted = () => {
-        clearTimeout(timer);
+        cancel();
         reject(signal?.reason as Error);
       };
-      const timer = setTimeout(
-        () => {
-          signal?.removeEventListener("abort", aborted);
-          resolve();
-        },
-        Math.min(Math.max(ms, 0), longestTimer),
-      );
       signal?.addEventListener("abort", aborted, { once: true });
     }),
 };
+
+function timer(ms: number, over: () => void): () => void {
+  const made = setTimeout(over, ms);
+  return () => clearTimeout(made);
+}
+
+function immediate(over: () => void): () => void {
+  const made = setImmediate(over);
+  return () => clearImmediate(made);
+}
 
 /** The wall time as Kubernetes writes a `Time`: RFC 3339 in UTC with whole seconds. */
 export function timestamp(now: number): string {

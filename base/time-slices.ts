@@ -40,6 +40,5 @@ export class TimeSlices {
 
 const longestSliceMs = 5;
 const itemsPerLook = 16;
-/** Waiting for the shortest timer takes a millisecond of it. */
-const shortTurnMs = 2.5;
+const shortTurnMs = 1.5;
 const mostTurns = 8;

@@ -178,8 +178,9 @@ function typed<T extends KubeObject>(type: ResourceType, object: T): T {
   return { apiVersion: apiVersionOf(type), kind: type.kind, ...object };
 }
 
-/** A server leaves out of a list's items what its own kind says; readers should not have to care where an object came from. */
+/** A server may leave out of all of a list's items what its own kind says; readers should not have to care where an object came from. */
 function withTypes<T extends KubeObject>(type: ResourceType<T>, page: KubeList<Stored<T>>): KubeList<Stored<T>> {
-  const whole = page.items.every((item) => item.kind !== undefined && item.apiVersion !== undefined);
-  return whole ? page : { ...page, items: page.items.map((item) => Object.freeze(typed<Stored<T>>(type, item))) };
+  const [first] = page.items;
+  const isWhole = first?.kind !== undefined && first.apiVersion !== undefined;
+  return isWhole ? page : { ...page, items: page.items.map((item) => Object.freeze(typed<Stored<T>>(type, item))) };
 }
