@@ -3,7 +3,8 @@ import type { ApiRequest } from "#api/request";
 import { StatusError } from "#api/status";
 import { hasStorageReason } from "../storage/storage.ts";
 import type { CachedObject } from "../watch/cached-object.ts";
-import type { IndexedValue } from "../watch/watch-cache.ts";
+import { compareKeys } from "../storage/ordered-map.ts";
+import type { IndexedValue, Walk } from "../watch/watch-cache.ts";
 import { continueToken, inconsistent, parseContinueToken } from "./continue-token.ts";
 import { listOptions } from "./list-options.ts";
 import type { ResourceStore } from "./resource-store.ts";
@@ -38,12 +39,15 @@ export async function listObjects(
   const isExact = match === "Exact" || (match === "" && limit > 0 && version !== "" && version !== "0");
   if (isExact) {
     const revision = await atVersion(store, version, reader);
-    return page(await itemsAt(store, prefix, revision), selection, limit, revision);
+    return page(await walkAt(store, prefix, revision), selection, limit, revision);
   }
   if (version === "") await store.cache.freshen(reader);
   else if (version !== "0") await atVersion(store, version, reader);
+  const { current } = store.cache;
   // From version 0 upstream answers everything it has at once.
-  return page(currentItems(store, selection, prefix), selection, version === "0" ? 0 : limit, store.cache.current);
+  if (limit === 0 || version === "0") return whole(currentItems(store, selection, prefix), selection, current);
+  const few = selectedFew(store, selection, prefix);
+  return page(few === undefined ? store.cache.walkAt(prefix, current, "") : walkOf(few), selection, limit, current);
 }
 
 async function nextPage(
@@ -57,10 +61,11 @@ async function nextPage(
   const { revision, after } = parseContinueToken(token);
   if (revision === inconsistent) {
     await store.cache.freshen(reader);
-    return page(store.cache.listCached(prefix), selection, limit, store.cache.current, after);
+    const { current } = store.cache;
+    return page(store.cache.walkAt(prefix, current, after), selection, limit, current);
   }
   try {
-    return page(await store.cache.listLong(prefix, revision), selection, limit, revision, after);
+    return page(await walkLong(store, prefix, revision, after), selection, limit, revision);
   } catch (error) {
     if (!hasStorageReason(error, "Expired", "Future")) throw error;
     throw expiredToken(after, error);
@@ -91,14 +96,18 @@ export async function atVersion(store: ResourceStore, version: string, reader: R
 
 /** All that is selected, and where selecting means looking at each, more. */
 export function currentItems(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] {
+  return selectedFew(store, selection, prefix) ?? store.cache.listCached(prefix);
+}
+
+/** Where what is selected can be found without looking at everything. */
+function selectedFew(store: ResourceStore, selection: Selection, prefix: string): readonly CachedObject[] | undefined {
   const key = onlyKey(store, selection);
   if (key !== undefined) {
     const found = store.cache.getCached(key);
     return found === undefined ? [] : [found];
   }
   const indexed = nodeIndex(selection);
-  if (indexed !== undefined) return store.cache.byIndex(indexed.index, indexed.value, prefix);
-  return store.cache.listCached(prefix);
+  return indexed && store.cache.byIndex(indexed.index, indexed.value, prefix);
 }
 
 /** Of the one object that can be selected. */
@@ -113,9 +122,9 @@ export function nodeIndex(selection: Selection): IndexedValue | undefined {
   return node === undefined || node === "" ? undefined : { index: "nodeName", value: node };
 }
 
-async function itemsAt(store: ResourceStore, prefix: string, revision: number): Promise<readonly CachedObject[]> {
+async function walkAt(store: ResourceStore, prefix: string, revision: number): Promise<Walk> {
   try {
-    return await store.cache.listLong(prefix, revision);
+    return await walkLong(store, prefix, revision, "");
   } catch (error) {
     if (!hasStorageReason(error, "Expired")) throw error;
     const message = "The resourceVersion for the provided list is too old.";
@@ -123,22 +132,35 @@ async function itemsAt(store: ResourceStore, prefix: string, revision: number): 
   }
 }
 
-function page(all: readonly CachedObject[], selection: Selection, limit: number, revision: number, after?: string): ListResult {
-  const rest = after === undefined ? all : all.filter((item) => item.key > after);
-  // What everything passes needs no looking at, and so no parsing.
-  if (!selection.isNarrowed && (limit === 0 || rest.length <= limit)) return { items: rest, resourceVersion: String(revision) };
+async function walkLong(store: ResourceStore, prefix: string, revision: number, after: string): Promise<Walk> {
+  if (store.cache.remembers(revision)) return store.cache.walkAt(prefix, revision, after);
+  const all = await store.cache.listLong(prefix, revision);
+  return walkOf(all.filter(({ key }) => compareKeys(key, after) > 0));
+}
+
+function walkOf(objects: readonly CachedObject[]): Walk {
+  return { objects, countAfter: (after) => objects.filter(({ key }) => compareKeys(key, after) > 0).length };
+}
+
+/** What everything passes needs no looking at, and so no parsing. */
+function whole(all: readonly CachedObject[], selection: Selection, revision: number): ListResult {
+  const items = selection.isNarrowed ? all.filter(({ object }) => selection.matches(object)) : all;
+  return { items, resourceVersion: String(revision) };
+}
+
+/** As many as the limit, if there is one, and a token to go on with. */
+function page({ objects, countAfter }: Walk, selection: Selection, limit: number, revision: number): ListResult {
   const items: CachedObject[] = [];
-  for (const [index, item] of rest.entries()) {
+  for (const item of objects) {
     if (selection.isNarrowed && !selection.matches(item.object)) continue;
     if (limit > 0 && items.length === limit) {
-      const last = items.at(-1);
-      const unfiltered = rest.length - index;
+      const last = items.at(-1)?.key ?? "";
       return {
         items,
         resourceVersion: String(revision),
-        continue: continueToken(revision, last?.key ?? ""),
+        continue: continueToken(revision, last),
         // Counting what a selector leaves would mean looking at all of it.
-        ...(!selection.isNarrowed && { remainingItemCount: unfiltered }),
+        ...(!selection.isNarrowed && { remainingItemCount: countAfter(last) }),
       };
     }
     items.push(item);

@@ -29,6 +29,9 @@ describe("an ordered map", () => {
         const below = left.filter((key) => key.startsWith(prefix));
         expect([...map.keys(prefix)]).toEqual(below);
         expect(map.values(prefix)).toEqual(below.map((key) => `value of ${key}`));
+        expect(map.count(prefix)).toBe(below.length);
+        for (const after of ["", "/a/00300", "/b/", below[0] ?? "", below.at(-1) ?? "", "/z"])
+          expect(map.count(prefix, after), `${prefix} after ${after}`).toBe(below.filter((key) => key > after).length);
       }
     });
   }

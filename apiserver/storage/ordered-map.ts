@@ -65,10 +65,20 @@ export class OrderedMap<V> {
     return values;
   }
 
-  count(prefix: string): number {
-    if (prefix === "") return this.size;
+  /** How many keys begin with `prefix` and come after `after`, without looking at each. */
+  count(prefix: string, after = ""): number {
+    const isBehind = (key: string): boolean => compareKeys(key, after) > 0 && compareKeys(key, prefix) >= 0;
+    const isBeyond = (key: string): boolean => compareKeys(key, prefix) > 0 && !key.startsWith(prefix);
+    return Math.max(0, this.#before(isBeyond) - this.#before(isBehind));
+  }
+
+  /** How many keys come before the first of those at the end for which it is so. */
+  #before(isSo: (key: string) => boolean): number {
     let count = 0;
-    for (const _ of this.keys(prefix)) count++;
+    for (const chunk of this.#chunks) {
+      if (!isSo(chunk.at(-1) ?? "")) count += chunk.length;
+      else return count + firstIndex(chunk.length, (index) => isSo(chunk[index] ?? ""));
+    }
     return count;
   }
 
@@ -125,12 +135,17 @@ function utf8Rank(unit: number): number {
 }
 
 function lowerBound(sorted: readonly string[], key: string): number {
+  return firstIndex(sorted.length, (index) => compareKeys(sorted[index] ?? "", key) >= 0);
+}
+
+/** The first index for which it is so, if it is so for all behind it, too; `length` when there is none. */
+function firstIndex(length: number, isSo: (index: number) => boolean): number {
   let low = 0;
-  let high = sorted.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareKeys(sorted[middle] ?? "", key) < 0) low = middle + 1;
-    else high = middle;
+    if (isSo(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

@@ -11,6 +11,16 @@ export function extendOverlay<V>(
   for (const { key, previous } of changes) if (!overlay.has(key)) overlay.set(key, previous);
 }
 
+/** How many keys the older state has below `prefix` and after `after`. */
+export function rewoundCount<V>(current: OrderedMap<unknown>, overlay: Overlay<V>, prefix: string, after = ""): number {
+  let count = current.count(prefix, after);
+  for (const [key, value] of overlay) {
+    if (!key.startsWith(prefix) || compareKeys(key, after) <= 0) continue;
+    count += Number(value !== undefined) - Number(current.has(key));
+  }
+  return count;
+}
+
 /** The keys of the older state below `prefix` and after `after`, in order, lazily. */
 export function* rewoundKeys<V>(
   current: OrderedMap<unknown>,

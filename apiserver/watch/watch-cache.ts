@@ -4,7 +4,7 @@ import { expired, future } from "../storage/change-log.ts";
 import { Followers } from "../storage/followers.ts";
 import { historyMs } from "../storage/keep-history.ts";
 import { compareKeys } from "../storage/ordered-map.ts";
-import { extendOverlay, rewoundKeys, type Overlay } from "../storage/rewind.ts";
+import { extendOverlay, rewoundCount, rewoundKeys, type Overlay } from "../storage/rewind.ts";
 import {
   hasStorageReason,
   StorageError,
@@ -42,6 +42,13 @@ export interface IndexedValue {
 
 /** What a watcher is given: the events of one revision, or word that nothing up to `progress` is missing. */
 export type CachedBatch = { readonly events: readonly CachedEvent[] } | { readonly progress: Revision };
+
+/** Some objects in order. */
+export interface Walk {
+  readonly objects: Iterable<CachedObject>;
+  /** How many of all there are come after this key. */
+  readonly countAfter: (key: string) => number;
+}
 
 /**
  * The objects of one resource, in memory and up to date, with what happened to them lately: one reader of the storage for any
@@ -197,6 +204,32 @@ export class WatchCache implements Storage {
 
   /** As it was at an older revision. @throws StorageError Expired, Future */
   listAt(prefix: string, revision: Revision): readonly CachedObject[] {
+    const overlay = this.#overlayAt(revision);
+    return overlay.size === 0 ? this.listCached(prefix) : [...this.#walk(overlay, prefix, "")];
+  }
+
+  /**
+   * The same behind `after`, for who does not want all of it: one by one, and how many come after a key. To be used up before
+   * anything is awaited. @throws StorageError Expired, Future
+   */
+  walkAt(prefix: string, revision: Revision, after: string): Walk {
+    this.#throwIfNeverFilled();
+    const overlay = this.#overlayAt(revision);
+    return {
+      objects: this.#walk(overlay, prefix, after),
+      countAfter: (key) => rewoundCount(this.#state.objects, overlay, prefix, key),
+    };
+  }
+
+  *#walk(overlay: Overlay<CachedObject>, prefix: string, after: string): Generator<CachedObject> {
+    const { objects } = this.#state;
+    for (const key of overlay.size === 0 ? objects.keys(prefix, after) : rewoundKeys(objects, overlay, prefix, after)) {
+      const object = overlay.get(key) ?? objects.get(key);
+      if (object !== undefined) yield object;
+    }
+  }
+
+  #overlayAt(revision: Revision): Overlay<CachedObject> {
     if (revision > this.current) throw future(revision, this.current);
     this.#trim();
     const overlay: Overlay<CachedObject> = new Map();
@@ -206,15 +239,18 @@ export class WatchCache implements Storage {
         events.map(({ current, previous }) => ({ key: current?.key ?? previous?.key ?? "", previous })),
       );
     }
-    if (overlay.size === 0) return this.listCached(prefix);
-    const keys = [...rewoundKeys(this.#state.objects, overlay, prefix)];
-    return keys.map((key) => overlay.get(key) ?? this.#state.objects.get(key)).filter((object) => object !== undefined);
+    return overlay;
+  }
+
+  /** Whether the history here goes back that far. */
+  remembers(revision: Revision): boolean {
+    this.#trim();
+    return revision >= this.#state.commits.floor;
   }
 
   /** As it was at any revision that is kept: what has left the history here is read from the storage. @throws StorageError Expired, Future */
   async listLong(prefix: string, revision: Revision): Promise<readonly CachedObject[]> {
-    this.#trim();
-    if (revision >= this.#state.commits.floor) return this.listAt(prefix, revision);
+    if (this.remembers(revision)) return this.listAt(prefix, revision);
     const objects: CachedObject[] = [];
     for (let after: string | undefined; ; after = objects.at(-1)?.key) {
       const page = await this.#storage.list(prefix, { at: revision, limit: pageSize, ...(after !== undefined && { after }) });
