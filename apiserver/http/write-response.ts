@@ -187,7 +187,7 @@ function* joined(first: readonly Uint8Array[], rest: Iterator<Uint8Array>): Gene
 }
 
 /** Whether gzip is among the encodings that the client takes, with more than quality 0. */
-export function acceptsGzip(header: string | string[] | undefined): boolean {
+function acceptsGzip(header: string | string[] | undefined): boolean {
   const clauses = String(header ?? "").split(",");
   return clauses.some((clause) => /^\s*gzip\s*(;|$)/i.test(clause) && !/;\s*q=0(\.0*)?\s*$/i.test(clause));
 }
