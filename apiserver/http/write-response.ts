@@ -36,7 +36,8 @@ const compressFrom = 128 * 1024;
 /** The fastest: what counts is the time on the way, not the last percent. */
 const level = 1;
 const pieceSize = 64 * 1024;
-const smallEnough = 16 * 1024;
+/** As much goes out as text. */
+const shortText = 16 * 1024;
 /** As long as upstream lets a request take. */
 const longestListStallMs = 60_000;
 
@@ -138,7 +139,7 @@ async function writeWhole(response: ServerResponse, head: Head, bytes: Uint8Arra
   headers["content-length"] = bytes.length;
   response.writeHead(status, headers);
   // Text goes out in one write with the head before it; bytes take a second one.
-  if (bytes.length <= smallEnough) response.end(latin1Of(bytes), "latin1");
+  if (bytes.length <= shortText) response.end(latin1Of(bytes), "latin1");
   else response.end(bytes);
 }
 

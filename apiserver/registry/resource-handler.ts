@@ -3,7 +3,7 @@ import type { TableDefinition } from "#api/definition";
 import type { DeleteOptions } from "#api/generated/types";
 import type { KubeObject, ObjectKey, Stored } from "#api/object";
 import { wholeNumber } from "#api/query";
-import type { ApiRequest, ApiResponse } from "#api/request";
+import type { ApiRequest, ApiResponse, Verb } from "#api/request";
 import { hasReason, notFound, StatusError } from "#api/status";
 import type { Clock } from "#base/clock";
 import type { Random } from "#base/random";
@@ -91,6 +91,8 @@ async function answer(request: ApiRequest, call: ResourceCall): Promise<ApiRespo
   }
 }
 
+const reads: ReadonlySet<Verb> = new Set(["get", "list", "watch"]);
+
 /** One request in the making: what its verbs have in common. */
 class ResourceCall {
   readonly #store: ResourceStore;
@@ -99,7 +101,7 @@ class ResourceCall {
   readonly #dependencies: HandlerDependencies;
   readonly #warnings: string[];
   readonly #key: ObjectKey;
-  #madeContext: WriteContext | undefined;
+  #writeContext: WriteContext | undefined;
 
   constructor(store: ResourceStore, request: ApiRequest, user: UserInfo, dependencies: HandlerDependencies) {
     this.#store = store;
@@ -108,12 +110,18 @@ class ResourceCall {
     this.#dependencies = dependencies;
     this.#warnings = dependencies.warnings;
     this.#key = { namespace: request.namespace ?? "", name: request.name ?? "" };
+    // The options of a write are looked at before its body.
+    if (!reads.has(request.verb)) this.#writeContext = this.#newContext();
+  }
+
+  get #context(): WriteContext {
+    return (this.#writeContext ??= this.#newContext());
   }
 
   /** @throws StatusError Invalid for options that no write can have */
-  get #context(): WriteContext {
+  #newContext(): WriteContext {
     const request = this.#request;
-    return (this.#madeContext ??= {
+    return {
       user: this.#user,
       subresource: request.subresource,
       fieldManager: fieldManagerOf(request),
@@ -124,7 +132,7 @@ class ResourceCall {
       get signal() {
         return request.signal;
       },
-    });
+    };
   }
 
   /** For what is answered by a handler of its own. */

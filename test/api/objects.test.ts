@@ -269,5 +269,10 @@ describe.each(waysIn)("objects %s", (_way, start) => {
     expect((await api.request("DELETE", `${configMaps}/dry?dryRun=All`)).status).toBe(200);
     expect((await api.request("GET", `${configMaps}/dry`)).body.data).toEqual({ a: "1" });
     expect((await api.request("POST", `${configMaps}?dryRun=Some`, { body: configMap("x") })).status).toBe(422);
+    // Its options are looked at before what is in it.
+    expect((await api.request("POST", `${configMaps}?dryRun=Some`, { body: { ...configMap("x"), kind: "Pod" } })).status).toBe(
+      422,
+    );
+    expect((await api.request("POST", configMaps, { body: { ...configMap("x"), kind: "Pod" } })).status).toBe(400);
   });
 });
